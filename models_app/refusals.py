@@ -25,9 +25,9 @@ def reasons(refused: Refused, max_characters: int, *, has_prompt: bool = False) 
         (
             refused.unfinished,
             ngettext(
+                "%(count)s longer than the limit of %(limit)s character",
                 "%(count)s longer than the limit of %(limit)s characters",
-                "%(count)s longer than the limit of %(limit)s characters",
-                refused.unfinished,
+                max_characters,
             ),
         ),
         (refused.empty, empty),

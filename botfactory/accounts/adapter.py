@@ -27,7 +27,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         "duplicate_email": _("This address is already in your account."),
         "email_password_mismatch": _("Wrong email address or password."),
         "email_taken": _("Another account uses this email address."),
-        "enter_current_password": _("Enter your current password."),
+        "enter_current_password": _("Your current password is wrong. Try again."),
         "incorrect_code": _("Wrong code."),
         "incorrect_password": _("Wrong password."),
         "invalid_password_reset": _("This link doesn’t work. Ask for a new one."),

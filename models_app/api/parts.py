@@ -75,7 +75,23 @@ REPORT: Final[dict[str, Any]] = {
     "real_words": {"bot": 0.97, "held_out": 0.98, "base": 0.96},
     "told_apart": {"share": 0.68, "error": 0.033, "posts": 100},
 }
-TOLD_BY_PEOPLE: Final[dict[str, Any]] = {"share": 0.74, "error": 0.04, "games": 12, "people": 5}
+TOLD_BY_PEOPLE: Final[dict[str, Any]] = {
+    "share": 0.75,
+    "error": 0.0395,
+    "games": 12,
+    "people": 5,
+    "right": 90,
+    "posts": 120,
+    "low": 0.6656,
+    "high": 0.8189,
+}
+#: What the fields of that mean.
+ABOUT_PEOPLE: Final = (
+    "The same in the guessing game: the `share` of posts that people correctly called real or generated, its standard "
+    "`error`, the number of `games` and of `people`, and the numbers of `right` answers and of judged `posts`. `low` "
+    "and `high` are the ends of the share's Wilson score interval at 95 %. Unlike the standard error, it doesn't "
+    "vanish if all answers are right or all are wrong. Null if nobody has played."
+)
 
 
 def told_by_people(model: TrainedModel) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from botfactory.rest.access import person
 from botfactory.rest.schemas import Input, Output, Text, examples
 from models_app import downloads, surprises
 from models_app.api.parts import (
+    ABOUT_PEOPLE,
     BASE,
     CORPUS,
     HYPERPARAMETERS,
@@ -100,10 +101,7 @@ class ModelDetailOut(ModelOut):
         "`told_apart`, and it's null if there are too few posts. Null if there is no card."
     )
     formats: list[str] = Field(description="The formats that you can download it in; empty if it isn’t your own.")
-    told_apart_by_people: dict[str, Any] | None = Field(
-        description="The same in the guessing game: the `share` of posts that people correctly called real or "
-        "generated, its standard `error`, the number of `games` and of `people`. Null if nobody has played."
-    )
+    told_apart_by_people: dict[str, Any] | None = Field(description=ABOUT_PEOPLE)
 
     model_config = examples(
         {

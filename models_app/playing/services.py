@@ -7,7 +7,7 @@ import secrets
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import sqrt
+from math import ceil, floor, sqrt
 from typing import Any, Final, Self
 
 from django.db import transaction
@@ -22,6 +22,7 @@ from models_app.ml.config import SamplingConfig
 from models_app.ml.sampling.mentions import masked
 from models_app.models import Game, TrainedModel
 from models_app.playing import held_out
+from models_app.playing.interval import wilson
 from models_app.sharing import permissions
 from models_app.sharing.rights import Right
 from models_app.writing import asking
@@ -57,13 +58,19 @@ class Shown:
 class ToldApart:
     """How often people told a bot's posts from real ones.
 
-    share: of right answers; error: its standard error; games: finished ones; people: who played them.
+    share: of right answers; error: its standard error, which is 0 for a share of 0 or 1; games: finished ones;
+    people: who played them; right: the number of right answers; posts: the number of judged posts; low, high: the
+    ends of the share's Wilson score interval at 95 %.
     """
 
     share: float
     error: float
     games: int
     people: int
+    right: int
+    posts: int
+    low: float
+    high: float
 
     @classmethod
     def of(cls, model: TrainedModel) -> Self | None:
@@ -73,22 +80,40 @@ class ToldApart:
         )
         if not found["games"]:
             return None
-        answers = POSTS * found["games"]
-        share = found["right"] / answers
-        return cls(share, sqrt(share * (1 - share) / answers), found["games"], found["people"])
+        right, posts = found["right"], POSTS * found["games"]
+        share = right / posts
+        low, high = wilson(right, posts)
+        return cls(
+            share=share,
+            error=sqrt(share * (1 - share) / posts),
+            games=found["games"],
+            people=found["people"],
+            right=right,
+            posts=posts,
+            low=low,
+            high=high,
+        )
 
     @property
     def sentence(self) -> str:
         """Return the figure as a sentence."""
         text = ngettext(
-            "People correctly judged %(times)s out of 100 posts as real or by the bot (± %(error)s), in %(games)s "
-            "game. 50 is guessing.",
-            "People correctly judged %(times)s out of 100 posts as real or by the bot (± %(error)s), in %(games)s "
-            "games. 50 is guessing.",
+            "People correctly judged %(right)s of %(posts)s posts as real or by the bot, in %(games)s game. Over many "
+            "games, they’d probably get between %(low)s %% and %(high)s %% right (95 %% confidence). Guessing gets "
+            "50 %%.",
+            "People correctly judged %(right)s of %(posts)s posts as real or by the bot, in %(games)s games. Over many "
+            "games, they’d probably get between %(low)s %% and %(high)s %% right (95 %% confidence). Guessing gets "
+            "50 %%.",
             self.games,
         )
-        error = max(1, round(100 * self.error))
-        return text % {"times": round(100 * self.share), "error": error, "games": grouped(self.games)}
+        return text % {
+            "right": grouped(self.right),
+            "posts": grouped(self.posts),
+            "games": grouped(self.games),
+            # Rounded outwards, so the ends are never the same number.
+            "low": floor(100 * self.low),
+            "high": ceil(100 * self.high),
+        }
 
 
 def may_play(model: TrainedModel, rights: frozenset[Right]) -> bool:

@@ -17,7 +17,7 @@ from botfactory.rest.errors import not_found
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import Output, Page, Text, examples
 from models_app.api.generation import STREAM, GenerateIn, GenerateQuery, GenerationOut, written
-from models_app.api.parts import LABEL, MODEL, MOMENT, REPORT, TOLD_BY_PEOPLE, told_by_people
+from models_app.api.parts import ABOUT_PEOPLE, LABEL, MODEL, MOMENT, REPORT, TOLD_BY_PEOPLE, told_by_people
 from models_app.models import Tier, TrainedModel
 from models_app.sharing import finding, tags
 from models_app.sharing import rights as sharing
@@ -62,10 +62,7 @@ class SharedModelDetailOut(SharedModelOut):
         description="The figures of its report card: the shares of new posts, of posts in the person's voice and of "
         "real words, and how often its posts are told apart from real ones (0.5 is guessing)."
     )
-    told_apart_by_people: dict[str, Any] | None = Field(
-        description="The same in the guessing game: the `share` of posts that people correctly called real or "
-        "generated, its standard `error`, the number of `games` and of `people`. Null if nobody has played."
-    )
+    told_apart_by_people: dict[str, Any] | None = Field(description=ABOUT_PEOPLE)
     samples: list[str] = Field(
         description="Posts that it wrote after its best epoch or, without epochs, when it was shared."
     )

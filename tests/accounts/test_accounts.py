@@ -73,6 +73,14 @@ def test_a_person_deletes_their_own_account_and_nobody_elses(alice: User, bob: U
     assert "_auth_user_id" not in client.session
 
 
+def test_a_wrong_current_password_is_called_wrong(alice: User) -> None:
+    change = {"oldpassword": "not it", "password1": "a new pass phrase", "password2": "a new pass phrase"}
+    page = signed_in(alice).post("/accounts/password/change/", change).content.decode()
+    assert "Your current password is wrong. Try again." in page
+    alice.refresh_from_db()
+    assert alice.check_password(PASSWORD)
+
+
 def test_the_only_administrator_stays_until_there_is_another(admin: User, bob: User) -> None:
     client = signed_in(admin)
     page = client.post("/account/delete", {"password": PASSWORD})

@@ -11,7 +11,7 @@ from botfactory.accounts.models import User
 from models_app import estimates, model_files, registry
 from models_app.ml.training import dataset
 from models_app.models import Game, Generation, TrainedModel
-from models_app.playing import held_out
+from models_app.playing import held_out, interval
 from models_app.playing import services as playing
 from models_app.sharing import rights as sharing
 from models_app.writing import asking
@@ -134,19 +134,46 @@ def test_a_game_from_the_first_post_to_the_figure(bot: TrainedModel, alice: User
     page = played(client, path)
     game = Game.objects.get()
     assert game.right == 10 and sum("real" in item for item in game.items) == 5
-    assert "10 of 10" in page and "🟩" * 10 in page and page.count("you were right") == 10
+    assert "10 of 10 posts as real or by the bot, in 1 game. " in page and "between 72 % and 100 % right" in page
+    assert "10 of 10</h1>" in page and "🟩" * 10 in page and page.count("you were right") == 10
     # What the bot wrote for the game doesn't mix with what it wrote for the person.
     assert not Generation.objects.exists()
     page = played(client, path, guess="bot")
     assert "5 of 10" in page and page.count("you were wrong") == 5
     figure = playing.ToldApart.of(bot)
     assert figure is not None and (figure.share, figure.games, figure.people) == (0.75, 2, 1)
-    sentence = "75 out of 100 posts as real or by the bot (± 10), in 2 games"
+    sentence = (
+        "People correctly judged 15 of 20 posts as real or by the bot, in 2 games. Over many games, they’d probably "
+        "get between 53 % and 89 % right (95 % confidence). Guessing gets 50 %."
+    )
     assert sentence in client.get(f"/models/{bot.pk}/").content.decode()
-    assert Program(alice).get(f"/models/{bot.pk}").json()["told_apart_by_people"]["share"] == 0.75
+    told = Program(alice).get(f"/models/{bot.pk}").json()["told_apart_by_people"]
+    assert (told.pop("error"), told.pop("low"), told.pop("high")) == pytest.approx((0.0968, 0.5313, 0.8881), abs=1e-4)
+    assert told == {"share": 0.75, "games": 2, "people": 1, "right": 15, "posts": 20}
     # The second game had other real posts than the first.
     first, second = ({item.get("real") for item in each.items} - {None} for each in Game.objects.all())
     assert not first & second
+
+
+@pytest.mark.parametrize(
+    ("right", "posts", "low", "high"),
+    [(10, 10, 0.7225, 1.0), (0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (1, 1, 0.2065, 1.0)],
+)
+def test_few_answers_leave_a_wide_interval(right: int, posts: int, low: float, high: float) -> None:
+    assert interval.wilson(right, posts) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_an_interval_stays_within_its_share_and_nothing_to_everything() -> None:
+    for posts in range(1, 200):
+        found = [interval.wilson(right, posts) for right in range(posts + 1)]
+        assert all(0 <= low <= right / posts <= high <= 1 and low < high for right, (low, high) in enumerate(found))
+
+
+def test_all_wrong_is_no_certainty_either(bot: TrainedModel, alice: User) -> None:
+    Game.objects.create(model=bot, player=alice, answers=[True] * 10, right=0)
+    figure = playing.ToldApart.of(bot)
+    assert figure is not None and (figure.share, figure.error) == (0, 0)
+    assert "0 of 10 posts" in figure.sentence and "between 0 % and 28 % right" in figure.sentence
 
 
 def test_a_page_of_a_game_gives_nothing_away(bot: TrainedModel, alice: User) -> None:
@@ -188,7 +215,10 @@ def test_others_play_only_if_the_owner_allows_it(
     assert shared in guest.get(page).content.decode() and charlie.get(shared).status_code == 302
     result = played(guest, shared)
     assert f"http://testserver{shared}" in result
-    assert "100 out of 100 posts" in guest.get(shared).content.decode()
+    assert "10 of 10 posts" in guest.get(shared).content.decode()
+    told = Program(bob).get(f"/gallery/{bot.pk}").json()["told_apart_by_people"]
+    assert (told["right"], told["posts"]) == (10, 10)
+    assert (told["low"], told["high"]) == pytest.approx((0.7225, 1), abs=1e-4)
     # Nobody sees somebody else's game.
     game = Game.objects.get()
     assert "The ten posts" not in owner.get(f"/models/{bot.pk}/game?game={game.pk}").content.decode()

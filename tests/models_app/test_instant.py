@@ -151,6 +151,35 @@ def test_its_posts_stay_on_the_server(alice: User, fluent: TrainedModel) -> None
     assert not model_files.path_of(bot).exists()
 
 
+def test_its_page_says_that_a_download_lacks_the_posts_that_it_reads(alice: User, bot: TrainedModel) -> None:
+    client, path = signed_in(alice), f"/models/{bot.pk}/"
+    of_trained = "The file contains the bot’s weights, its settings and its report card, but no posts."
+    assert of_trained in client.get(path).content.decode()
+    TrainedModel.objects.filter(pk=bot.pk).update(training={"kind": instant.KIND_OF_TRAINING})
+    page = client.get(path).content.decode()
+    assert of_trained not in page and "a downloaded instant bot writes like the base model." in page
+
+
+@pytest.mark.parametrize(
+    ("basis", "says"),
+    [
+        ("own", "Before it writes, it reads its owner’s own posts"),
+        ("permission", "Before it writes, it reads posts with their author’s permission"),
+        ("public", "It is a parody of a public figure"),
+        ("", "Nobody recorded whose posts it reads"),
+    ],
+)
+def test_others_read_that_it_reads_posts_and_not_that_it_learned_them(
+    alice: User, bot: TrainedModel, basis: str, says: str
+) -> None:
+    client, path = signed_in(alice), f"/gallery/{bot.pk}/"
+    Corpus.objects.update(basis=basis)
+    assert "reads" not in client.get(path).content.decode()
+    TrainedModel.objects.filter(pk=bot.pk).update(training={"kind": instant.KIND_OF_TRAINING})
+    page = client.get(path).content.decode()
+    assert says in page and "it learned" not in page.lower()
+
+
 def test_it_copies_no_post_of_its_context(alice: User, fluent: TrainedModel) -> None:
     corpus = import_posts(alice)
     bot = made(instant.make(owner=alice, corpus=corpus))

@@ -17,3 +17,8 @@ def test_each_reason_is_named_with_its_count() -> None:
     ]
     assert refusals.reasons(Refused(empty=1), 280, has_prompt=True) == ["1 with nothing after the prompt"]
     assert refusals.reasons(Refused(), 280) == []
+
+
+def test_characters_are_counted_by_the_limit_and_not_by_the_drafts() -> None:
+    assert refusals.reasons(Refused(unfinished=295), 1) == ["295 longer than the limit of 1 character"]
+    assert refusals.reasons(Refused(unfinished=1), 2) == ["1 longer than the limit of 2 characters"]
