@@ -68,8 +68,8 @@ def dashboard_for_user(user: User) -> Dashboard:
     at_work = list(jobs.active_jobs(own).order_by(_RUNNING_FIRST, "created_at", "pk")[: MOST + 1])
     bots = list(bot_list.find(services.models_for_user(user), user)[: MOST + 1])
     idle = list(_idle(user)[: MOST + 1])
-    # The row of the posts says so.
-    told = [corpus.pk for corpus in idle if not corpus.is_ready]
+    # The rows of the posts say so, here or in the list of all posts.
+    told = _idle(user).exclude(state=Corpus.State.READY).order_by().values("pk")
     since = timezone.now() - RECENTLY
     failed = list(jobs.to_try_again(own, since=since).exclude(kind=IMPORT, subject_id__in=told)[: MOST + 1])
     about = {job.subject_id for job in failed}

@@ -19,7 +19,7 @@ from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.kinds import JobKind
 from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, mark
-from models_app import guards, loading, naming, registry, trainings
+from models_app import guards, loading, model_files, naming, registry, trainings
 from models_app.base_models import versions
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.errors import LearningError
@@ -122,6 +122,7 @@ KIND: Final = JobKind(
     template="models_app/instant_job.html",
     subject="corpus",
     run=run_instant_bot,
+    left_by=model_files.left_by,
     needs=needs,
     to_take_less=_("Train a quick bot instead."),
 )

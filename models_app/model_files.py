@@ -107,6 +107,13 @@ def staging(path: Path, job: Job | None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def left_by(job: Job) -> list[Path]:
+    """Return the folders in which killed attempts of the job were putting its model together (JobKind.left_by)."""
+    root, number = Path(settings.CHECKPOINTS_DIR), uuid.uuid5(job.pk, "model")
+    places = (f"users/{job.owner_id}", "bases")
+    return [folder for place in places for folder in root.glob(f"{place}/.{number}.attempt-*")]
+
+
 def copy(source: Path, staged: Path) -> Checkpoint:
     """Copy the checkpoint in `source` to `staged`; return it, verified. Raises CheckpointError."""
     try:

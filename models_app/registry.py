@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
 from botfactory.folders import remove_when_committed
+from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
 from botfactory.rest import idempotency
 from models_app import ancestry, epochs, frozen_weights, model_files
@@ -25,6 +26,7 @@ from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.model_files import FINGERPRINTS, Fence, path_of
 from models_app.models import Tier, TrainedModel
 from models_app.naming import NameTaken, free_name, valid_name
+from models_app.sharing import demo_posts
 from tweets.models import Corpus
 
 
@@ -133,9 +135,13 @@ def delete(model: TrainedModel, *, by: User | None = None) -> None:
     require_may_go(model)
     path = path_of(model)
     with transaction.atomic():
+        # A training that hasn't made its report card would otherwise make the model again if its worker is killed now.
+        if model.job_id is not None:
+            jobs.cancel_all(Job.objects.filter(pk=model.job_id))
         ancestry.end_sharing(ancestry.with_descendants(model.children.all()), by=by)
         epochs.forget_posts(model.job)
         idempotency.forget(model.pk)
+        demo_posts.forget(model)
         model.delete()
         remove_when_committed(path)
         if number := str(model.network.get("pretrained", "")):
@@ -143,11 +149,15 @@ def delete(model: TrainedModel, *, by: User | None = None) -> None:
 
 
 def delete_models_of(user: User) -> dict[str, int]:
-    """Delete the person's models and return their number. A base model stays and belongs to the installation."""
+    """Delete the person's models, with all that killed attempts have left, and return their number.
+
+    A base model stays and belongs to the installation.
+    """
     TrainedModel.objects.filter(owner=user, is_base=True).update(owner=None)
     models = list(TrainedModel.objects.filter(owner=user))
     for model in models:
         delete(model)
+    remove_when_committed(Path(settings.CHECKPOINTS_DIR) / "users" / str(user.pk))
     return {"bot": len(models)}
 
 

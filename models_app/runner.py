@@ -23,6 +23,7 @@ from models_app import (
     guards,
     loading,
     machines,
+    model_files,
     registry,
     report_cards,
     report_runner,
@@ -260,8 +261,8 @@ def _likeness(run: Run, result: FineTuneResult) -> PersonLikeness | None:
 
 
 def _assess_again(handle: JobHandle, model: TrainedModel) -> None:
-    """Make the report card that an earlier attempt didn't live to make."""
-    if model.report:
+    """Make the report card and the likeness, unless an earlier attempt lived to make both."""
+    if model.report and loading.load_likeness(model) is not None:
         return
     with _bot_exists(handle):
         handle.progress({**handle.job.progress, "phase": "reporting", "model": str(model.pk)})
@@ -339,6 +340,7 @@ KIND: Final = JobKind(
     template="models_app/training.html",
     subject="corpus",
     run=run_fine_tune,
+    left_by=model_files.left_by,
     may_start=trainings.may_start,
     needs=trainings.needs,
     details=trainings.details,

@@ -47,6 +47,12 @@ class CorpusBusy(CorpusError):
     code = "corpus_busy"
 
 
+class ImportFailed(CorpusBusy):
+    """The import ended without all posts: to wait doesn't help."""
+
+    code = "import_failed"
+
+
 class CorpusGone(CorpusError):
     code = "corpus_gone"
 

@@ -19,7 +19,7 @@ from botfactory.jobs import services as jobs
 from botfactory.jobs.errors import ComeBackLater, JobFailed
 from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, mark
-from tweets.errors import CorpusBusy, CorpusGone
+from tweets.errors import CorpusBusy, CorpusGone, ImportFailed
 from tweets.models import Corpus
 
 IMPORT: Final = "import"
@@ -74,9 +74,9 @@ def _require_unused(corpus: Corpus) -> None:
 
 
 def require_ready(corpus: Corpus) -> None:
-    """Return if the posts have been imported and cleaned; raise CorpusBusy if not."""
+    """Return if the posts have been imported and cleaned. Raises ImportFailed, and CorpusBusy until then."""
     if corpus.state == Corpus.State.FAILED:
-        raise CorpusBusy(_("The import of these posts didn’t finish. Open the import and try again."))
+        raise ImportFailed(_("The import of these posts didn’t finish. Open the import to see why."))
     if not corpus.is_ready:
         raise CorpusBusy(_("These posts are being imported or cleaned. Wait until that ends."))
 

@@ -13,10 +13,8 @@ from tweets import amounts, idle
 from tweets import report as reports
 from tweets.cleaning.personal import mask
 from tweets.errors import CorpusTooSmall
-from tweets.models import Corpus
+from tweets.models import MIN_CHARACTERS, Corpus
 
-#: With fewer, a model can only learn the posts by heart, so no training starts.
-MIN_CHARACTERS = 6_000
 #: With fewer, a model learns little of a voice, so the page warns.
 FEW_CHARACTERS = 40_000
 
@@ -43,7 +41,7 @@ def too_small_sentence(corpus: Corpus) -> str:
 def require_enough(corpus: Corpus) -> None:
     """Return if a model can be trained on the corpus; else raise the CorpusError that says why not."""
     idle.require_ready(corpus)
-    if corpus.characters < MIN_CHARACTERS:
+    if corpus.is_too_small:
         raise CorpusTooSmall(too_small_sentence(corpus))
 
 

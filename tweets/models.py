@@ -17,6 +17,8 @@ from tweets.sources.registry import SOURCES, is_network, kind_of, networks
 BLEND = "blend"
 #: The source of the corpus that comes with Bot Factory.
 EXAMPLE = EXAMPLE_KIND.name
+#: With fewer, a model can only learn the posts by heart, so no training starts.
+MIN_CHARACTERS = 6_000
 #: The form's name for all uploaded files, whichever source they are.
 UPLOAD = "file"
 
@@ -118,6 +120,11 @@ class Corpus(models.Model):
         """Return why its newest import failed, in the active language, or "". See services.with_trouble."""
         words = getattr(self, "trouble_words", None) or {}
         return restored(getattr(self, "trouble", None) or "", words.get("error", {}))
+
+    @property
+    def is_too_small(self) -> bool:
+        """Whether no bot can learn from so few characters."""
+        return self.characters < MIN_CHARACTERS
 
     @property
     def is_ready(self) -> bool:

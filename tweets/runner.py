@@ -62,6 +62,7 @@ def run_import(handle: JobHandle) -> dict[str, Any]:
         if time.monotonic() - told > TELL_SECONDS:
             handle.progress({"phase": "cleaning", "total": corpus.posts_found, "fraction": round(fraction, 3)})
             told = time.monotonic()
+    handle.progress({"phase": "cleaning", "total": corpus.posts_found, "fraction": 1.0})
     with handle.fenced():
         services.forget_upload(corpus)
     return {

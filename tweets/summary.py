@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from tweets import amounts
 from tweets import report as reports
-from tweets.learning import FEW_CHARACTERS, MIN_CHARACTERS, too_small_sentence
+from tweets.learning import FEW_CHARACTERS, too_small_sentence
 from tweets.models import Corpus
 from tweets.report import LanguageShare, Line
 
@@ -45,7 +45,7 @@ def report(corpus: Corpus, *, sample: int = 12, texts: list[str] | None = None) 
 
     `texts`: the sample, if the caller has it already (examples.shown).
     """
-    if corpus.characters < MIN_CHARACTERS:
+    if corpus.is_too_small:
         verdict, advice = "too_few", too_small_sentence(corpus)
     elif corpus.characters < FEW_CHARACTERS:
         verdict = "few"

@@ -332,8 +332,8 @@ def told_event(event: JobEvent) -> EventOut:
 
 
 def _event_data(event: JobEvent) -> str:
-    return told_event(event).model_dump_json()
+    return told_event(event).to_json()
 
 
 def _job_data(job: Job) -> str:
-    return told_one(job).model_dump_json()
+    return told_one(job).to_json()

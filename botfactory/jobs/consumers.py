@@ -98,6 +98,11 @@ class JobConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
             content = json.loads(text_data or "null")
         after = content.get("after") if isinstance(content, dict) else None
         if isinstance(after, int) and after >= 0:
+            try:
+                self.job = await self._job_for_user()
+            except Job.DoesNotExist:
+                await self.close(code=NOT_FOUND)
+                return
             await self._send_snapshot(min(after, LARGEST))
 
     async def job_message(self, event: dict[str, Any]) -> None:

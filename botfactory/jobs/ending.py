@@ -11,6 +11,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from botfactory.folders import remove_when_committed
 from botfactory.jobs import events, mails, usage
 from botfactory.jobs.errors import FROM_OUTSIDE
 from botfactory.jobs.handle import discard_work_dir
@@ -55,6 +56,7 @@ def end(
         job.refresh_from_db()
         if state != State.SUCCEEDED:
             settle(job)
+            discard_attempts(job)
         told = {"message": job.error_message, "words": words} if job.error_message else {}
         events.record(job, "state", {"state": str(state)} | told)
         transaction.on_commit(lambda: _after_end(job, state))
@@ -66,6 +68,13 @@ def settle(job: Job) -> None:
     for kind in among([job.kind]):
         if kind.ended is not None:
             _settle(job, kind.ended)
+
+
+def discard_attempts(job: Job) -> None:
+    """Delete what killed attempts of a job have left (JobKind.left_by), once the transaction is committed."""
+    for kind in among([job.kind]):
+        for folder in () if kind.left_by is None else kind.left_by(job):
+            remove_when_committed(folder)
 
 
 def _settle(job: Job, ended: Callable[[Job], None]) -> None:

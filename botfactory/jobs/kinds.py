@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connections
 from django.utils.translation import gettext_lazy as _
 
+from botfactory.jobs.errors import JobFailed
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.models import KEEP_WORK_HOURS, Job, JobEvent
 from botfactory.rest.schemas import Output
+from botfactory.translatable import mark
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -86,6 +89,9 @@ class JobKind:
     may_start: Callable[[Job], None] | None = None
     # Called in the transaction in which the job ends without success, to bring the rows it was about in line.
     ended: Callable[[Job], None] | None = None
+    # The folders, outside the job's own, that killed attempts have left. They are deleted when the job ends without
+    # success and when it's deleted.
+    left_by: Callable[[Job], Iterable[Path]] | None = None
     # What a job of this kind will use, limit -> amount (accounts/limits.py): checked before it is queued.
     needs: Callable[[Job], Mapping[str, int]] | None = None
     # The limit whose minutes a day it uses up while it runs.
@@ -128,7 +134,12 @@ def register(*kinds: JobKind) -> None:
 
 
 def kind_of(name: str) -> JobKind:
-    return _kinds[name]
+    """Return the kind. A job whose kind is unknown, such as one of a removed app, fails when a worker takes it."""
+    return _kinds.get(name) or JobKind(name=name, run=_of_no_kind)
+
+
+def _of_no_kind(handle: JobHandle) -> dict[str, Any]:
+    raise JobFailed("unknown_kind", mark("Bot Factory no longer has this kind of job. You can delete it."))
 
 
 def label_of(name: str) -> str:

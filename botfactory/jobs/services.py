@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from botfactory import doorbell
 from botfactory.accounts.models import User
 from botfactory.jobs import events, usage
-from botfactory.jobs.ending import end, settle
+from botfactory.jobs.ending import discard_attempts, end, settle
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.handle import discard_work_dir
 from botfactory.jobs.kinds import kind_of
@@ -156,9 +156,11 @@ def _cancel_once(job: Job) -> bool:
     rows = Job.objects.filter(pk=job.pk)
     if end(rows.filter(state__in=CLAIMABLE), State.CANCELLED):
         return True
-    if not rows.filter(state=State.RUNNING).update(state=State.CANCELLING):
-        return False
-    events.record(job, "state", {"state": State.CANCELLING})
+    # Its worker may end it at once. With both in one transaction, the event of that comes after this one.
+    with transaction.atomic():
+        if not rows.filter(state=State.RUNNING).update(state=State.CANCELLING):
+            return False
+        events.record(job, "state", {"state": State.CANCELLING})
     return True
 
 
@@ -182,10 +184,11 @@ def stop(job: Job) -> Job:
     """Have the job's worker stop at its next look and keep the best that it has. It then ends as succeeded."""
     if kind_of(job.kind).keeps_the_best is None:
         raise NotPossible(_("This job has nothing to keep when it stops early. You can cancel it."))
-    if not Job.objects.filter(pk=job.pk, state=State.RUNNING).update(stop_requested=True):
-        job.refresh_from_db()
-        raise NotPossible(_("Only a running job can be stopped."))
-    events.record(job, "stop", {})
+    with transaction.atomic():
+        if not Job.objects.filter(pk=job.pk, state=State.RUNNING).update(stop_requested=True):
+            job.refresh_from_db()
+            raise NotPossible(_("Only a running job can be stopped."))
+        events.record(job, "stop", {})
     return job
 
 
@@ -262,6 +265,7 @@ def delete_jobs(jobs: QuerySet[Job], *, with_subject: bool = False) -> int:
                 settle(held)
             Job.objects.filter(pk=job.pk).delete()
             discard_work_dir(job)
+            discard_attempts(job)
     return len(chosen)
 
 

@@ -223,5 +223,5 @@ def repeated_field(name: str) -> ApiError:
 
 def unknown_field(name: str) -> ApiError:
     """Return the 422 answer for a field that doesn't exist."""
-    message = _("There is no field %(name)s. Check its spelling; see /api/docs.") % {"name": repr(name[:80])}
+    message = _("There is no field %(name)s. Check its spelling; see /api/docs.") % {"name": name[:80]}
     return bad_value(name[:255], message, code="unknown_field")

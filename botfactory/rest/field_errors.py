@@ -27,6 +27,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "bool_type": _TRUTH,
     "datetime_from_date_parsing": _MOMENT,
     "datetime_parsing": _MOMENT,
+    "timezone_aware": _MOMENT,
     "datetime_type": _MOMENT,
     "dict_type": _OBJECT,
     "enum": _CHOICE,

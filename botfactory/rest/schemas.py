@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Final, Generic, Self, TypeVar
 
 from ninja import Schema
+from ninja.responses import NinjaJSONEncoder
 from pydantic import AfterValidator, ConfigDict, Field, ModelWrapValidatorHandler, StringConstraints, model_validator
 from pydantic_core import PydanticKnownError
 
@@ -66,6 +68,10 @@ class Input(Schema):
 
 class Output(Schema):
     """The base of what callers get."""
+
+    def to_json(self) -> str:
+        """Return it as an answer has it, on one line: for streams."""
+        return json.dumps(self.model_dump(), cls=NinjaJSONEncoder, ensure_ascii=False)
 
 
 _PARAM: Final = (

@@ -263,8 +263,8 @@ def _stream(
         raise ApiError(422, "stream_not_kept", message, param=idempotency.HEADER)
     label = model.parody_label
     words = live.Words(
-        post=lambda post: PostOut(post=post, label=label).model_dump_json(),
-        generation=lambda generation: told_generation(generation).model_dump_json(),
+        post=lambda post: PostOut(post=post, label=label).to_json(),
+        generation=lambda generation: told_generation(generation).to_json(),
         error=lambda error: answer_to(request, error).content.decode(),
     )
     return live.response(request, form, words, model=model, owner=owner, sampling=sampling, beginnings=beginnings)

@@ -24,7 +24,7 @@ from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.kinds import JobKind
 from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, mark
-from models_app import frozen_weights, tiers
+from models_app import frozen_weights, model_files, tiers
 from models_app.base_models import foreign, versions
 from models_app.base_models import services as bases
 from models_app.base_models.staging import staged
@@ -185,5 +185,6 @@ KIND: Final = JobKind(
     queue="train",
     label=gettext_lazy("New base model"),
     run=run_add_base,
+    left_by=model_files.left_by,
     to_take_less=gettext_lazy("Choose a smaller model."),
 )

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from botfactory.jobs.errors import ComeBackLater, JobCancelled, JobFailed
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.kinds import JobKind, KeepsTheBest
-from models_app import ancestry, epochs, guards, loading, naming, registry
+from models_app import ancestry, epochs, guards, loading, model_files, naming, registry
 from models_app.base_models import services as bases
 from models_app.base_models import versions
 from models_app.ml.checkpoint import Checkpoint
@@ -271,6 +271,7 @@ TRAINING: Final = JobKind(
     label=_("Training of a base model"),
     template="models_app/base_training.html",
     run=run_train_base,
+    left_by=model_files.left_by,
     describe=epochs.TRAIN_BASE,
     preemptible=True,
     keeps_the_best=KeepsTheBest(

@@ -7,7 +7,7 @@ one post every few seconds for all visitors together. In between, they see posts
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 from django.contrib.auth.models import AnonymousUser
@@ -20,7 +20,7 @@ from models_app import services
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import LearningError
 from models_app.models import TrainedModel
-from models_app.sharing import rights
+from models_app.sharing import demo_posts, rights
 from models_app.writing import asking
 from models_app.writing.admission import NotNow
 from tweets import audit
@@ -30,9 +30,6 @@ logger = logging.getLogger(__name__)
 
 #: The least seconds between the beginnings of two posts.
 PAUSE: Final = 4
-#: How many of the last posts are remembered, and for how many seconds.
-REMEMBERED: Final = 12
-_DAY: Final = 24 * 60 * 60
 _SAMPLING: Final = SamplingConfig(count=1, max_characters=200)
 
 
@@ -65,8 +62,7 @@ def dismiss(model: TrainedModel, *, by: User) -> None:
 
 def posts_of(model: TrainedModel) -> list[str]:
     """Return posts of the demo bot to show, first those that it wrote last, without those that were banned since."""
-    written: Iterable[str] = cache.get(_key(model)) or ()
-    return list(dict.fromkeys([*rights.presentable(written), *rights.samples_of(model)]))
+    return list(dict.fromkeys([*rights.presentable(demo_posts.of(model)), *rights.samples_of(model)]))
 
 
 def write(model: TrainedModel, *, proceed: Callable[[], None] | None = None) -> str | None:
@@ -84,12 +80,8 @@ def write(model: TrainedModel, *, proceed: Callable[[], None] | None = None) -> 
     # Its owner may have made it private meanwhile.
     if not posts or demo_bot() != model:
         return None
-    cache.set(_key(model), [*posts, *(cache.get(_key(model)) or ())][:REMEMBERED], timeout=_DAY)
+    demo_posts.remember(model, posts)
     return posts[0]
-
-
-def _key(model: TrainedModel) -> str:
-    return f"demo-bot:posts:{model.pk}:{model.sha256[:16]}"
 
 
 def _record(model: TrainedModel, by: User, *, is_demo: bool) -> None:

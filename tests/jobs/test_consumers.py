@@ -377,3 +377,20 @@ async def test_a_person_has_so_many_sockets_and_streams_and_those_of_others_do_n
 
 def test_twenty_tabs_are_no_crowd() -> None:
     assert watching.MAX_LINES >= 5 * 20
+
+
+async def test_a_revoked_token_gets_nothing_that_it_asks_for(alice: User) -> None:
+    job = await sync_to_async(submit)(alice)
+    new = await sync_to_async(tokens.create_token)(owner=alice, name="watcher")
+    line = bearer(new.text, job.pk)
+    await line.connect()
+    await line.receive_json_from()
+    await sync_to_async(tokens.revoke_token)(new.token)
+    await line.send_json_to({"after": 0})
+    assert await line.receive_output() == {"type": "websocket.close", "code": 4404}
+
+
+@pytest.mark.parametrize("path", ["/ws/jobs/none/", "/ws/zzz", "/"])
+async def test_what_is_no_socket_is_refused_without_an_error(path: str) -> None:
+    headers = [(b"host", b"localhost"), (b"authorization", b"Bearer x")]
+    assert not (await Line(application, path, headers=headers).connect())[0]

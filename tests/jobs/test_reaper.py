@@ -267,3 +267,16 @@ def test_a_job_is_not_lost_when_the_broker_cannot_be_reached(alice: User, monkey
     monkeypatch.setattr(app.conf, "broker_write_url", "redis://127.0.0.1:1/0")
     job = submit(alice)
     assert (job.state, job.rung_at) == (State.QUEUED, None)
+
+
+def test_a_job_of_a_kind_that_is_gone_fails_and_does_not_keep_others_waiting(alice: User) -> None:
+    lost = lose(submit(alice))
+    strange = lose(submit(alice))
+    Job.objects.filter(pk=strange.pk).update(kind="of_a_removed_app")
+    reaper.reap()
+    states = Job.objects.filter(pk__in=[lost.pk, strange.pk]).values_list("state", flat=True)
+    assert set(states) == {State.INTERRUPTED}
+    Job.objects.filter(pk=lost.pk).delete()
+    worker.run(strange.pk)
+    strange.refresh_from_db()
+    assert (strange.state, strange.error_code) == (State.FAILED, "unknown_kind")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 from django.conf import settings
-from django.db import connections
+from django.db import connection, connections
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -111,6 +111,22 @@ def test_a_running_job_is_cancelled_when_it_looks(alice: User) -> None:
     worker.run(job.pk)
     job.refresh_from_db()
     assert job.state == State.CANCELLED
+    assert states(job) == ["queued", "running", "cancelling", "cancelled"]
+
+
+def test_the_end_of_a_cancelled_job_is_its_last_event(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = submit(alice)
+    worker.claim(job.pk)
+    record = events.record
+
+    def late(about: Job, kind: str, payload: dict[str, Any] | None = None) -> Any:
+        # Its worker looks just then. Within the transaction, it can't see the row as cancelling yet.
+        assert connection.in_atomic_block
+        return record(about, kind, payload)
+
+    monkeypatch.setattr(events, "record", late)
+    services.cancel(job)
+    assert ending.end(Job.objects.filter(pk=job.pk), State.CANCELLED)
     assert states(job) == ["queued", "running", "cancelling", "cancelled"]
 
 

@@ -15,7 +15,7 @@ from models_app.dashboard import MOST, RECENTLY, dashboard_for_user
 from models_app.models import TrainedModel
 from tests.conftest import signed_in
 from tests.test_lists import main_of, make_bots, make_corpora, make_jobs
-from tweets.models import Corpus
+from tweets.models import MIN_CHARACTERS, Corpus
 
 pytestmark = pytest.mark.django_db
 
@@ -38,7 +38,7 @@ def test_somebody_new_sees_how_to_begin(alice: User, bob: User) -> None:
 
 
 def test_each_thing_is_in_its_part(alice: User) -> None:
-    make_corpora(alice, 1, posts_kept=412)
+    make_corpora(alice, 1, posts_kept=412, characters=40_000)
     make_bots(alice, 1)
     make_jobs(alice, 1, state=State.RUNNING)
     assert parts(alice) == {"At work": ["Import 0."], "Needs you": ["Posts 0."], "Ready": ["Bot 0."]}
@@ -112,6 +112,23 @@ def test_a_failed_import_is_told_once_beside_its_posts(alice: User) -> None:
     make_jobs(alice, 1, state=State.FAILED, subject_id=Corpus.objects.get().pk, **why)
     main = main_of(signed_in(alice), "/")
     assert parts(alice)["Needs you"] == ["Posts 0."] and main.count("This isn’t a ZIP.") == 1
+
+
+def test_no_failed_import_is_offered_again_without_a_cure_however_many_there_are(alice: User) -> None:
+    make_corpora(alice, MOST + 3, state=Corpus.State.FAILED)
+    for corpus in Corpus.objects.all():
+        make_jobs(alice, 1, state=State.FAILED, subject_id=corpus.pk, finished_at=timezone.now())
+    found = dashboard_for_user(alice)
+    assert (len(found.idle), found.more_idle, found.failed) == (MOST, True, [])
+
+
+@pytest.mark.parametrize(("posts", "told"), [(1, "1 post, too little for a bot"), (9, "9 posts, too few for a bot")])
+def test_posts_that_no_bot_can_learn_from_are_called_too_few(alice: User, posts: int, told: str) -> None:
+    make_corpora(alice, 1, posts_kept=posts, characters=MIN_CHARACTERS - 1)
+    main = main_of(signed_in(alice), "/")
+    assert told in main and "Make a bot" not in main
+    Corpus.objects.update(characters=MIN_CHARACTERS)
+    assert "Make a bot" in main_of(signed_in(alice), "/")
 
 
 def test_only_the_person_tries_a_job_again(alice: User, bob: User) -> None:

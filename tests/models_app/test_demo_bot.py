@@ -15,7 +15,7 @@ from botfactory.accounts import rules
 from botfactory.accounts.models import HouseRules, User
 from models_app import services
 from models_app.models import Generation, TrainedModel
-from models_app.sharing import demo
+from models_app.sharing import demo, demo_posts
 from models_app.sharing import rights as sharing
 from tests.conftest import signed_in
 from tests.models_app.conftest import untrained
@@ -105,7 +105,7 @@ def test_it_does_not_come_back_when_its_owner_shares_it_again(demo_bot: TrainedM
 
 
 def test_posts_with_phrases_that_are_banned_since_are_not_shown(demo_bot: TrainedModel, charlie: Client) -> None:
-    cache.set(demo._key(demo_bot), ["the teapot sank", "hello"], timeout=60)
+    demo_posts.remember(demo_bot, ["the teapot sank", "hello"])
     assert demo.posts_of(demo_bot)[:2] == ["the teapot sank", "hello"]
     rules.row()
     HouseRules.objects.update(banned_phrases="teapot")

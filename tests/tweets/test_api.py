@@ -52,7 +52,11 @@ def test_pasted_text_becomes_a_corpus_that_tells_of_itself(alice: User) -> None:
     assert (told["kind"], told["state"], told["corpus"]) == ("import", "queued", shown["id"])
     path = f"/corpora/{shown['id']}"
     assert "Wait until" in require_error(program.get(f"{path}/report"), 409, "corpus_busy")
-    _, corpus = run(job)
+    job, corpus = run(job)
+    assert program.get(f"/jobs/{job.pk}").json()["progress"]["percent"] == 100
+    Corpus.objects.filter(pk=corpus.pk).update(state=Corpus.State.FAILED)
+    assert "to see why" in require_error(program.get(f"{path}/report"), 409, "import_failed")
+    Corpus.objects.filter(pk=corpus.pk).update(state=Corpus.State.READY)
     shown = program.get(path).json()
     assert (shown["state"], shown["posts_found"]) == ("ready", 200)
     assert (shown["posts_kept"], shown["characters"]) == (corpus.posts_kept, corpus.characters)

@@ -131,7 +131,7 @@ def id_of(record: Mapping[str, Any]) -> str | None:
     for name in ID_NAMES:
         value = record.get(name)
         if isinstance(value, int) and not isinstance(value, bool):
-            return str(value)
+            value = str(value) if abs(value) < 10**_MAX_KEY else ""
         if isinstance(value, str) and 0 < len(key := storable(value).strip()) <= _MAX_KEY and _filled(key):
             return key
     return None

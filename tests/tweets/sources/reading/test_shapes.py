@@ -15,6 +15,7 @@ from tests.fakes.bluesky_server import BlueskyServer
 from tests.tweets.sources.helpers import DATA, needs_data, posts_of
 from tweets.sources import Post, SourceSettings, open_source
 from tweets.sources.base import BadFile
+from tweets.sources.reading.records import id_of
 
 PUBLIC = "https://www.w3.org/ns/activitystreams#Public"
 RECORDED = sorted((DATA / "api" / "twitter-v1.1").rglob("*.json")) if DATA.is_dir() else []
@@ -253,3 +254,8 @@ def test_what_holds_no_post_is_no_post(tmp_path: Path, document: dict[str, Any],
 def test_a_huge_object_without_a_list_is_not_kept(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match="no list of posts"):
         read(tmp_path, {f"key {number}": "x" * 1000 for number in range(20_000)})
+
+
+def test_a_number_that_is_too_long_is_no_id() -> None:
+    assert id_of({"id": 10**63}) == str(10**63) and id_of({"id": 10**64}) is None
+    assert id_of({"id": 10**64, "post_id": "a"}) == "a"
