@@ -105,16 +105,23 @@ class TrainedModelAdmin(ReadOnlyAdmin[TrainedModel]):
         description=gettext_lazy("Retire the selected models: nobody can start from them"), permissions=["change"]
     )
     def retire(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> None:
+        retired = 0
         for model in models:
             try:
                 services.retire(model)
+                retired += 1
             except services.StillBase as error:
                 self.message_user(request, translated(error), messages.WARNING)
+        if retired:
+            message = ngettext("%(count)s model is retired.", "%(count)s models are retired.", retired)
+            self.message_user(request, message % {"count": grouped(retired)}, messages.SUCCESS)
 
     @admin.action(description=gettext_lazy("Bring the selected models back from retirement"), permissions=["change"])
     def bring_back(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> None:
         for model in models:
             services.bring_back(model)
+        message = ngettext("%(count)s model is back.", "%(count)s models are back.", len(models))
+        self.message_user(request, message % {"count": grouped(len(models))}, messages.SUCCESS)
 
     @admin.action(description=gettext_lazy("Verify the files of the selected models"), permissions=["view"])
     def verify_files(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> None:

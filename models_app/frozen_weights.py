@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from django.conf import settings
 from django.db.models import Q
 
 from botfactory.jobs.models import Job
@@ -65,4 +66,17 @@ def _is_unused(number: str) -> bool:
     with suppress(CheckpointError, KeyError):
         if checkpoint.describe(versions.shipped_directory(Tier.FLUENT))["network"]["pretrained"] == number:
             return False
-    return not pretrained.is_packaged(number)
+    return not pretrained.is_packaged(number) and not _is_needed_by_files(number)
+
+
+def _is_needed_by_files(number: str) -> bool:
+    """Return whether a model's files need it, whose row may be in another database or in a backup."""
+    root = Path(settings.CHECKPOINTS_DIR)
+    for pattern in ("users/*/*", f"{versions.VERSIONS_DIRECTORY}/*", "*"):
+        for folder in root.glob(pattern):
+            if folder.name.startswith("."):
+                continue  # an attempt that failed
+            with suppress(CheckpointError, KeyError, TypeError, AttributeError):
+                if checkpoint.describe(folder)["network"].get("pretrained") == number:
+                    return True
+    return False

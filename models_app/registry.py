@@ -148,7 +148,7 @@ def delete(model: TrainedModel, *, by: User | None = None) -> None:
             transaction.on_commit(lambda: frozen_weights.remove_unused(number), robust=True)
 
 
-def delete_models_of(user: User) -> dict[str, int]:
+def delete_models_of(user: User, by: User | None = None) -> dict[str, int]:
     """Delete the person's models, with all that killed attempts have left, and return their number.
 
     A base model stays and belongs to the installation.
@@ -156,7 +156,7 @@ def delete_models_of(user: User) -> dict[str, int]:
     TrainedModel.objects.filter(owner=user, is_base=True).update(owner=None)
     models = list(TrainedModel.objects.filter(owner=user))
     for model in models:
-        delete(model)
+        delete(model, by=by)
     remove_when_committed(Path(settings.CHECKPOINTS_DIR) / "users" / str(user.pk))
     return {"bot": len(models)}
 

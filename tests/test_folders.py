@@ -94,7 +94,7 @@ def test_a_deletion_that_is_rolled_back_has_removed_no_file(what: str, brought: 
 def test_a_bot_that_is_finished_while_its_owners_account_is_deleted_leaves_no_file(
     alice: User, base: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def finished(user: User) -> dict[str, int]:
+    def finished(user: User, by: User | None = None) -> dict[str, int]:
         if not made:
             made.append(make_bot(corpus, base))
         return {}

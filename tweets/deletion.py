@@ -93,9 +93,9 @@ def _count_files(corpus: Corpus) -> int:
     return sum(1 for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
 
 
-def delete_corpora_of(user: User) -> dict[str, int]:
+def delete_corpora_of(user: User, by: User | None = None) -> dict[str, int]:
     """Delete the person's corpora with everything that belongs to them, and return how many of each."""
-    all_gone = [delete_corpus(corpus, by=None) for corpus in Corpus.objects.filter(owner=user)]
+    all_gone = [delete_corpus(corpus, by=by) for corpus in Corpus.objects.filter(owner=user)]
     return {
         "corpus": len(all_gone),
         "post": sum(gone.posts for gone in all_gone),

@@ -43,8 +43,10 @@ PLURALS: Final = {
 
 #: Does something for a person and returns how many things it was about: {"post": 12}.
 Counted = Callable[[User], Mapping[str, int]]
-#: Functions that delete what a person has, each with one that counts the same beforehand.
-_farewells: list[tuple[Counted, Counted]] = []
+#: Deletes what a person has, for the person or for `by`, and returns how many things it were.
+Farewell = Callable[[User, User | None], Mapping[str, int]]
+#: Each with a function that counts the same beforehand.
+_farewells: list[tuple[Farewell, Counted]] = []
 #: Functions that end what is running for a person.
 _suspensions: list[Counted] = []
 
@@ -81,7 +83,7 @@ def make_founder_if_first(user: User) -> bool:
     return True
 
 
-def register_farewell(farewell: Counted, *, count: Counted) -> None:
+def register_farewell(farewell: Farewell, *, count: Counted) -> None:
     """Have `farewell` called when an account is deleted, to delete more than rows. Called in AppConfig.ready.
 
     `count` returns what it would delete.
@@ -112,21 +114,21 @@ def delete_account(user: User, *, by: User | None = None) -> dict[str, int]:
         require_other_administrator(user)
         security_log.record(Action.DELETED, who=user, by=by)
         _shut_out(user)
-    gone = Counter(_say_farewell(user))
+    gone = Counter(_say_farewell(user, by))
     with transaction.atomic():
         # From now on, nobody can add a row of theirs.
         list(User.objects.select_for_update().filter(pk=user.pk))
         # What a job or a request made meanwhile.
-        gone.update(_say_farewell(user))
+        gone.update(_say_farewell(user, by))
         User.objects.filter(pk=user.pk).delete()
     return dict(gone)
 
 
-def _say_farewell(user: User) -> dict[str, int]:
+def _say_farewell(user: User, by: User | None) -> dict[str, int]:
     gone = Counter[str]()
     # Apps that registered later build on those that registered earlier.
     for farewell, _count in reversed(_farewells):
-        gone.update(farewell(user))
+        gone.update(farewell(user, by))
     return dict(gone)
 
 

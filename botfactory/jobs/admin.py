@@ -119,6 +119,6 @@ class JobAdmin(ReadOnlyAdmin[Job]):
                 act(job)
                 count += 1
             except (NotPossible, LimitReached) as refusal:
-                self.message_user(request, f"{job.title}: {refusal}", messages.WARNING)
+                self.message_user(request, f"{job.shown_title}: {refusal}", messages.WARNING)
         if count:
             self.message_user(request, done % {"count": count}, messages.SUCCESS)

@@ -16,7 +16,7 @@ class JobsConfig(AppConfig):
         from botfactory.jobs.models import Job
 
         register_farewell(
-            lambda user: {"job": services.delete_jobs(Job.objects.filter(owner=user))},
+            lambda user, by: {"job": services.delete_jobs(Job.objects.filter(owner=user))},
             count=lambda user: {"job": Job.objects.filter(owner=user).count()},
         )
         register_suspension(lambda user: {"job": services.cancel_all(Job.objects.filter(owner=user))})

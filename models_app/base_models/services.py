@@ -169,7 +169,9 @@ def upload(archive: IO[bytes], *, name: str) -> TrainedModel:
                 mark("Its %(file)s describes a different network from that of the pretrained model that it names."),
                 file=checkpoint.CONFIG,
             )
-        known = TrainedModel.objects.filter(sha256=sha256, owner=None).first()
+        same = TrainedModel.objects.filter(sha256=sha256, owner=None)
+        # The first adapters of all pretrained models of a shape are the same.
+        known = next((model for model in same if model.network.get("pretrained", "") == number), None)
         if known is not None:
             raise base_archive.BadArchive(mark("This model was already uploaded as %(name)s."), name=known.name)
         return versions.add_version(staged, name=free_name(name), origin=TrainedModel.Origin.UPLOADED)

@@ -249,7 +249,7 @@ def restore(
         with model_files.in_place(staged, path, sha256, fenced, job):
             # Lock posts before models, like a deletion.
             there = _if_there(corpus)
-            parent = _parent(job.owner, facts, numbers)
+            parent = _parent(job.owner, facts, numbers, needed)
             model = registry.create_with_free_name(
                 owner=job.owner,
                 wanted=facts.name,
@@ -313,13 +313,20 @@ def _if_there(corpus: Corpus | None) -> Corpus | None:
         return None
 
 
-def _parent(owner: User, facts: BotFacts, numbers: Callable[[uuid.UUID], uuid.UUID]) -> TrainedModel | None:
-    """Return the bot that it started from, if that was restored too, or the same base model; else None."""
+def _parent(
+    owner: User, facts: BotFacts, numbers: Callable[[uuid.UUID], uuid.UUID], needed: str
+) -> TrainedModel | None:
+    """Return the bot that it started from, if that was restored too, or the same base model; else None.
+
+    `needed`: the number of the pretrained model that it needs; "" if it's a quick bot.
+    """
     if facts.parent is None:
         return None
     models = TrainedModel.objects.select_for_update(no_key=True)
     own = models.filter(pk=numbers(facts.parent), owner=owner).first()
-    return own or models.filter(owner=None, sha256=facts.parent_sha256).first()
+    # The first adapters of all pretrained models of a shape are the same, and so is their sha256.
+    bases = models.filter(owner=None, sha256=facts.parent_sha256)
+    return own or next((base for base in bases if base.network.get("pretrained", "") == needed), None)
 
 
 def _unpack(file: Path, staged: Path) -> str:

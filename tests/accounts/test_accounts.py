@@ -100,7 +100,7 @@ def test_a_deleted_account_leaves_no_session_and_no_token_that_works(alice: User
     token = tokens.create_token(owner=alice, name="script").text
     looked: list[tuple[int, bool]] = []
 
-    def look(user: User) -> dict[str, int]:
+    def look(user: User, by: User | None = None) -> dict[str, int]:
         looked.append((phone.get("/models/").status_code, tokens.find_token(token) is None))
         return {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import struct
 import zipfile
 from collections.abc import Iterator
@@ -153,6 +154,17 @@ def test_with_the_last_model_that_needs_them_its_frozen_weights_go(
     second = adding.add(path, name="Second")
     registry.delete(second)
     assert folders() == []
+
+
+def test_weights_stay_that_the_files_of_a_model_need_whose_row_is_elsewhere(base: TrainedModel, tmp_path: Path) -> None:
+    model = adding.add(tiny_llama.gguf_file(tmp_path / "tiny.gguf"), name="Tiny")
+    number = model.network["pretrained"]
+    # As with another database, or with one that is restored later than the files.
+    TrainedModel.objects.filter(pk=model.pk).delete()
+    assert frozen_weights.unused() == [] and not any("no model needs" in finding.what for finding in examined())
+    assert not frozen_weights.remove_unused(number) and folders() == [number]
+    shutil.rmtree(model_files.path_of(model))
+    assert [path.name for path in frozen_weights.unused()] == [number]
 
 
 def test_weights_that_come_with_the_product_stay(base: TrainedModel, fluent: TrainedModel) -> None:

@@ -242,7 +242,13 @@ def test_a_base_model_can_read_tokens_and_so_do_its_bots(
         (["--vocabulary", "600", "--start", there], "--start and --vocabulary"),
     ]:
         with pytest.raises(CommandError, match=sentence):
-            output(*words, "--megabytes", "0.02", *wrong)
+            output(*words, "--megabytes", "0.02", "--start-over", *wrong)
+    # What a training has saved is only thrown away if that is asked for.
+    saved = Path(settings.CHECKPOINTS_DIR) / "base" / ".training" / "state.safetensors"
+    before = saved.read_bytes()
+    with pytest.raises(CommandError, match="--resume, choose another --name"):
+        output(*words, "--megabytes", "0.02")
+    assert saved.read_bytes() == before
 
 
 def test_train_base_takes_another_network_recipe_and_place(file: Path, base: TrainedModel) -> None:
@@ -255,6 +261,8 @@ def test_train_base_takes_another_network_recipe_and_place(file: Path, base: Tra
     assert versions.base_model().sha256 == base.sha256
     for wrong, sentence in [
         (["--name", "../base"], "can't name a base model"),
+        (["--name", "bases"], "can't name a base model"),
+        (["--name", "pretrained"], "can't name a base model"),
         (["--set", "batch_size"], "NAME=VALUE"),
         (["--set", "batch=8"], "has no batch"),
         (["--set", "optimizer=magic"], "adam or muon"),

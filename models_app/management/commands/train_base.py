@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: The pretrained model that comes with the product; its adapter is trained.
 SMOLLM2 = "smollm2"
+#: Folders in CHECKPOINTS_DIR that belong to other things.
+_NOT_BASES = ("users", versions.VERSIONS_DIRECTORY, pretrained.root().name)
 #: What can change in the model that a training starts from.
 SHAPE = ("layers", "context_width", "rank")
 
@@ -47,7 +49,9 @@ class Command(ProductCommand):
         budget.add_argument(
             "--megabytes", type=float, help="megabytes to read in all, so a busy machine gives the same result later"
         )
-        parser.add_argument("--resume", action="store_true", help="continue from the saved state")
+        saved = parser.add_mutually_exclusive_group()
+        saved.add_argument("--resume", action="store_true", help="continue from the saved state")
+        saved.add_argument("--start-over", action="store_true", help="delete the saved state and begin anew")
         parser.add_argument(
             "--network",
             default="glr",
@@ -85,7 +89,7 @@ class Command(ProductCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         # Imported late, because they load TensorFlow and the library of the tokens.
-        from models_app.ml.training.pretrain import Budget, pretrain
+        from models_app.ml.training.pretrain import STATE, Budget, pretrain
         from models_app.ml.training.tokens import with_vocabulary
 
         shape = {name: options[name] for name in SHAPE if options[name] is not None}
@@ -95,7 +99,7 @@ class Command(ProductCommand):
         if options["vocabulary"] is not None and start is not None:
             raise CommandError("A model keeps its vocabulary, so --start and --vocabulary can't go together.")
         name = options["name"] or versions.SHIPPED[Tier.of(network.as_dict())]
-        if not re.fullmatch(r"[a-z][a-z0-9-]{0,40}", name) or name == "users":
+        if not re.fullmatch(r"[a-z][a-z0-9-]{0,40}", name) or name in _NOT_BASES:
             raise CommandError(
                 f"{name!r} can't name a base model. Use lowercase letters, digits and hyphens, as in base-large."
             )
@@ -103,6 +107,11 @@ class Command(ProductCommand):
         missing = [str(path) for path in [*options["corpus"], options["valid"]] if not path.is_file()]
         if missing:
             raise CommandError(f"There is no file {', '.join(missing)}.")
+        if (directory / STATE).exists() and not (options["resume"] or options["start_over"]):
+            raise CommandError(
+                f"{directory} has the state of an earlier training. Continue it with --resume, choose another --name, "
+                "or delete the state with --start-over."
+            )
         try:
             if options["vocabulary"] is not None:
                 network = small_network(network).of_tokens(vocabulary_to_learn(options["vocabulary"]))
