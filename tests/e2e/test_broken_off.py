@@ -88,8 +88,13 @@ def test_earlier_posts_stay_below_the_reason_why_none_is_written(desk: Person) -
     expect(alert).to_have_count(3)
     assert generation.locator(".post p").all_inner_texts() == earlier
     page.unroute("**/generate")
-    page.get_by_role("button", name="Keep post 1", exact=True).press("Enter")
+    keep = page.get_by_role("button", name="Keep post 1", exact=True)
+    kept = page.get_by_role("button", name="Kept: post 1", exact=True)
+    keep.press("Enter")
     expect(page.locator(".toast")).to_have_count(1)
+    # Other tests count what is kept.
+    kept.press("Enter")
+    expect(keep).to_be_visible()
     page.get_by_role("link", name="Why post 1?").press("Enter")
     expect(page.locator("[data-below-place]")).not_to_be_empty()
     page.get_by_role("button", name="More posts").press("Enter")
