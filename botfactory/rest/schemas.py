@@ -71,7 +71,7 @@ class Output(Schema):
 
     def to_json(self) -> str:
         """Return it as an answer has it, on one line: for streams."""
-        return json.dumps(self.model_dump(), cls=NinjaJSONEncoder, ensure_ascii=False)
+        return json.dumps(self.model_dump(), cls=NinjaJSONEncoder, ensure_ascii=False, separators=(",", ":"))
 
 
 _PARAM: Final = (

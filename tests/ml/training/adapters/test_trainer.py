@@ -84,7 +84,7 @@ def test_it_learns_and_keeps_the_best_point(run: Run) -> None:
 
 
 def test_what_was_learned_too_well_goes_back_some_of_the_way(run: Run, start: Checkpoint, tmp_path: Path) -> None:
-    config = replace(CONFIG, points=1, learning_rate=0.1)
+    config = replace(CONFIG, points=1, learning_rate=0.03)
     validation = ["the owl sang", "a cat sat on the day"]
     result = run(config=config, train=["the dog sleeps on day 1 🐕"] * 40, validation=validation)
     assert result.interpolation in INTERPOLATIONS
