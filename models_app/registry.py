@@ -157,7 +157,9 @@ def delete_models_of(user: User, by: User | None = None) -> dict[str, int]:
     models = list(TrainedModel.objects.filter(owner=user))
     for model in models:
         delete(model, by=by)
-    remove_when_committed(Path(settings.CHECKPOINTS_DIR) / "users" / str(user.pk))
+    # Not the whole folder: the files of a bot that became the base model stay in it.
+    for left in (Path(settings.CHECKPOINTS_DIR) / "users" / str(user.pk)).glob(".*.attempt-*"):
+        remove_when_committed(left)
     return {"bot": len(models)}
 
 

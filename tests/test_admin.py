@@ -81,6 +81,9 @@ def test_jobs_are_cancelled_and_tried_again(desk: Client, corpus: Corpus, base: 
 def test_what_cannot_be_done_is_told(desk: Client, model: TrainedModel) -> None:
     assert model.job is not None
     assert "Only a failed or cancelled job" in act(desk, "jobs/job", "retry_jobs", model.job)
+    desk.cookies["django_language"] = "de"
+    page = act(desk, "jobs/job", "retry_jobs", model.job)
+    assert "Noch einmal versuchen" in page and "Train Bot:" not in page
 
 
 def test_nobody_writes_the_states_by_hand(desk: Client, model: TrainedModel) -> None:
@@ -144,10 +147,11 @@ def test_the_base_model_is_chosen_and_never_lost(desk: Client, base: TrainedMode
 def test_a_retired_model_is_nobodys_start_and_still_writes(
     desk: Client, base: TrainedModel, model: TrainedModel, alice: User
 ) -> None:
-    assert "t retire the base model" in act(desk, "models_app/trainedmodel", "retire", model, base)
+    page = act(desk, "models_app/trainedmodel", "retire", model, base)
+    assert "t retire the base model" in page and "1 model is retired." in page
     assert services.bases_for_user(alice) == [base]
     assert signed_in(alice).get(f"/models/{model.pk}/").status_code == 200
-    act(desk, "models_app/trainedmodel", "bring_back", model)
+    assert "1 model is back." in act(desk, "models_app/trainedmodel", "bring_back", model)
     assert services.bases_for_user(alice) == [base, model]
 
 

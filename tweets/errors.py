@@ -48,7 +48,7 @@ class CorpusBusy(CorpusError):
 
 
 class ImportFailed(CorpusBusy):
-    """The import ended without all posts: to wait doesn't help."""
+    """The import ended without all posts, so waiting doesn't help."""
 
     code = "import_failed"
 

@@ -43,7 +43,7 @@ PLURALS: Final = {
 
 #: Does something for a person and returns how many things it was about: {"post": 12}.
 Counted = Callable[[User], Mapping[str, int]]
-#: Deletes what a person has, for the person or for `by`, and returns how many things it were.
+#: Deletes what a person has, for the person or for `by`, and returns how many things it deleted.
 Farewell = Callable[[User, User | None], Mapping[str, int]]
 #: Each with a function that counts the same beforehand.
 _farewells: list[tuple[Farewell, Counted]] = []

@@ -15,7 +15,7 @@ from botfactory.folders import remove_when_committed
 from botfactory.jobs import events, mails, usage
 from botfactory.jobs.errors import FROM_OUTSIDE
 from botfactory.jobs.handle import discard_work_dir
-from botfactory.jobs.kinds import among
+from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.translation import stored
@@ -65,16 +65,16 @@ def end(
 
 def settle(job: Job) -> None:
     """Bring the rows that an unsuccessful job was about in line (JobKind.ended)."""
-    for kind in among([job.kind]):
-        if kind.ended is not None:
-            _settle(job, kind.ended)
+    ended = kind_of(job.kind).ended
+    if ended is not None:
+        _settle(job, ended)
 
 
 def discard_attempts(job: Job) -> None:
     """Delete what killed attempts of a job have left (JobKind.left_by), once the transaction is committed."""
-    for kind in among([job.kind]):
-        for folder in () if kind.left_by is None else kind.left_by(job):
-            remove_when_committed(folder)
+    left_by = kind_of(job.kind).left_by
+    for folder in () if left_by is None else left_by(job):
+        remove_when_committed(folder)
 
 
 def _settle(job: Job, ended: Callable[[Job], None]) -> None:

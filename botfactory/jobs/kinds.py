@@ -133,8 +133,13 @@ def register(*kinds: JobKind) -> None:
     _kinds.update({kind.name: kind for kind in kinds})
 
 
+def registered(name: str) -> JobKind:
+    """Return the kind of a new job. Raises KeyError."""
+    return _kinds[name]
+
+
 def kind_of(name: str) -> JobKind:
-    """Return the kind. A job whose kind is unknown, such as one of a removed app, fails when a worker takes it."""
+    """Return the kind of a job. One whose kind isn't registered, such as that of a removed app, fails when it runs."""
     return _kinds.get(name) or JobKind(name=name, run=_of_no_kind)
 
 

@@ -22,7 +22,7 @@ from botfactory.jobs import events, usage
 from botfactory.jobs.ending import discard_attempts, end, settle
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.handle import discard_work_dir
-from botfactory.jobs.kinds import kind_of
+from botfactory.jobs.kinds import kind_of, registered
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import ACTIVE, CLAIMABLE, ENDED, HELD, State, sources_of
 from botfactory.listing import holding
@@ -97,7 +97,7 @@ def submit(
     job = Job(
         owner=owner,
         kind=kind,
-        queue=kind_of(kind).queue,
+        queue=registered(kind).queue,
         title=title[:200],
         words={"title": stored(title)},
         arguments=arguments,

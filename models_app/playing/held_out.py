@@ -20,7 +20,7 @@ from tweets.cleaning import personal
 
 #: The longest post of a game, in characters. The bot's posts have the same limit.
 LONGEST: Final = 280
-#: Masking shortens a post, but not to a tenth. So what's longer needn't be masked to see that it's too long.
+#: Longer posts are left out unread. Without their @names they'd hardly ever be short enough.
 _HOPELESS: Final = 10 * LONGEST
 #: The most posts that games of a bot choose from; for others than the owner, so no more of the posts are ever shown.
 MAX_FOR_OWNER: Final = 400

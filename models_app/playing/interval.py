@@ -12,7 +12,7 @@ _Z: Final = 1.959964
 def wilson(right: int, answers: int) -> tuple[float, float]:
     """Return the ends of the Wilson score interval at 95 % for `right` of `answers`, as shares of 1.
 
-    Unlike the standard error, it doesn't vanish if none or all are right. It takes the answers as independent.
+    Unlike the standard error, it doesn't vanish if none or all are right. It treats the answers as independent.
     `answers` is at least 1. Source: Wilson 1927, doi:10.1080/01621459.1927.10502953.
     """
     share, spread = right / answers, _Z**2 / answers

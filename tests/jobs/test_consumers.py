@@ -210,14 +210,20 @@ async def test_without_session_and_token_and_in_the_address_there_is_no_way(alic
     assert not (await line.connect())[0]
 
 
-async def test_a_revoked_token_watches_no_longer(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("botfactory.jobs.consumers.PING_SECONDS", 0.05)
-    job = await sync_to_async(submit)(alice)
-    new = await sync_to_async(tokens.create_token)(owner=alice, name="watcher")
+async def of_revoked_token(owner: User) -> Any:
+    """Return the open socket of a program whose token has just been revoked."""
+    job = await sync_to_async(submit)(owner)
+    new = await sync_to_async(tokens.create_token)(owner=owner, name="watcher")
     line = bearer(new.text, job.pk)
     await line.connect()
     await line.receive_json_from()
     await sync_to_async(tokens.revoke_token)(new.token)
+    return line
+
+
+async def test_a_revoked_token_watches_no_longer(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botfactory.jobs.consumers.PING_SECONDS", 0.05)
+    line = await of_revoked_token(alice)
     for _ in range(100):
         message = await line.receive_output()
         if message["type"] == "websocket.close":
@@ -380,12 +386,7 @@ def test_twenty_tabs_are_no_crowd() -> None:
 
 
 async def test_a_revoked_token_gets_nothing_that_it_asks_for(alice: User) -> None:
-    job = await sync_to_async(submit)(alice)
-    new = await sync_to_async(tokens.create_token)(owner=alice, name="watcher")
-    line = bearer(new.text, job.pk)
-    await line.connect()
-    await line.receive_json_from()
-    await sync_to_async(tokens.revoke_token)(new.token)
+    line = await of_revoked_token(alice)
     await line.send_json_to({"after": 0})
     assert await line.receive_output() == {"type": "websocket.close", "code": 4404}
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from pathlib import Path
@@ -114,20 +115,23 @@ def test_a_running_job_is_cancelled_when_it_looks(alice: User) -> None:
     assert states(job) == ["queued", "running", "cancelling", "cancelled"]
 
 
-def test_the_end_of_a_cancelled_job_is_its_last_event(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("act", [services.cancel, services.stop])
+def test_a_worker_sees_what_it_is_asked_only_together_with_the_event_of_that(
+    alice: User, monkeypatch: pytest.MonkeyPatch, act: Callable[[Job], Job]
+) -> None:
     job = submit(alice)
     worker.claim(job.pk)
+    inside: list[bool] = []
     record = events.record
 
-    def late(about: Job, kind: str, payload: dict[str, Any] | None = None) -> Any:
-        # Its worker looks just then. Within the transaction, it can't see the row as cancelling yet.
-        assert connection.in_atomic_block
+    def noted(about: Job, kind: str, payload: dict[str, Any]) -> Any:
+        # Otherwise, its worker could end the job now, and the event of that would come first.
+        inside.append(connection.in_atomic_block)
         return record(about, kind, payload)
 
-    monkeypatch.setattr(events, "record", late)
-    services.cancel(job)
-    assert ending.end(Job.objects.filter(pk=job.pk), State.CANCELLED)
-    assert states(job) == ["queued", "running", "cancelling", "cancelled"]
+    monkeypatch.setattr(events, "record", noted)
+    act(job)
+    assert inside == [True]
 
 
 def test_a_job_that_its_worker_puts_back_in_the_middle_of_a_cancel_is_cancelled(

@@ -10,13 +10,16 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
 from django.conf import settings as site
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
+from django.db import transaction
 
 from botfactory.accounts.models import User
 from botfactory.jobs import worker
@@ -31,6 +34,7 @@ from models_app.base_models.archive import BadArchive
 from models_app.ml.config import SamplingConfig
 from models_app.ml.networks.llama.pretrained import PretrainedError
 from models_app.models import Tier, TrainedModel
+from models_app.moving import bots as moving
 from tests.conftest import signed_in
 from tests.ml.importing.keras_models import keras_model, layers_model, old_h5
 from tests.models_app import tiny_llama
@@ -292,6 +296,25 @@ def test_each_tier_is_promoted_and_rolled_back_on_the_page(
     desk.post(f"/admin/base-models/{newer.pk}/promote")
     assert versions.base_model(Tier.FLUENT) == newer and versions.base_model() == base
     assert desk.post("/admin/base-models/roll_back", {"tier": "slow"}).status_code == 404
+
+
+def test_models_of_one_shape_are_told_apart_though_their_first_adapters_are_the_same(
+    base: TrainedModel, alice: User, tmp_path: Path
+) -> None:
+    first, second = (
+        adding.add(tiny_llama.gguf_file(tmp_path / f"{seed}.gguf", seed=seed), name=f"Tiny {seed}") for seed in (1, 2)
+    )
+    assert first.sha256 == second.sha256 and first.network != second.network
+    facts: Any = SimpleNamespace(parent=uuid4(), parent_sha256=first.sha256)
+    for model in (first, second):
+        with transaction.atomic():
+            assert moving._parent(alice, facts, lambda number: number, model.network["pretrained"]) == model
+    folder = model_files.path_of(second)
+    files = {name: (folder / name).read_bytes() for name in ("config.json", "weights.safetensors")}
+    with pytest.raises(BadArchive, match="already uploaded as Tiny 2"):
+        bases.upload(zipped(files), name="again")
+    TrainedModel.objects.filter(pk=second.pk).delete()
+    assert bases.upload(zipped(files), name="Third").network == second.network
 
 
 def test_a_zip_of_a_fluent_model_needs_its_pretrained_model_here(fluent: TrainedModel, tmp_path: Path) -> None:

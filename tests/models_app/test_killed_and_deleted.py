@@ -15,10 +15,12 @@ from botfactory.jobs import services as jobs
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import loading, registry, runner
+from models_app import loading, model_files, registry, runner
+from models_app.base_models import services as bases
 from models_app.models import TrainedModel
 from models_app.sharing import demo_posts
 from tests.models_app.conftest import train
+from tests.models_app.shared_bot import make_bot
 from tests.models_app.test_report_cards import claimed
 from tweets.models import Corpus
 
@@ -82,8 +84,22 @@ def interrupted(corpus: Corpus) -> tuple[Job, Path]:
 
 def test_with_an_account_goes_what_a_killed_attempt_has_left(admin: User, corpus: Corpus) -> None:
     _, left = interrupted(corpus)
+    # As an attempt leaves it whose job was deleted by an earlier version.
+    older = left.with_name(f".{uuid.uuid4()}.attempt-3")
+    older.mkdir()
     accounts.delete_account(corpus.owner)
-    assert not left.parent.exists()
+    assert not left.exists() and not older.exists()
+
+
+def test_a_bot_that_became_the_base_model_keeps_its_files_without_its_owner(
+    admin: User, corpus: Corpus, base: TrainedModel
+) -> None:
+    bot, other = make_bot(corpus, base, name="Bot"), make_bot(corpus, base, name="Other")
+    bases.promote(bot, by=admin)
+    accounts.delete_account(corpus.owner)
+    bot.refresh_from_db()
+    assert bot.is_base and loading.load(bot).sha256 == bot.sha256
+    assert not model_files.path_of(other).exists()
 
 
 @pytest.mark.parametrize("way", ["cancel", "delete"])

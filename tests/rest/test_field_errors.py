@@ -19,7 +19,7 @@ assert botfactory.api  # which imports all schemas
 
 #: Of each wrong type, too small, too large, and odd.
 WRONG: list[Any] = [None, "", "x", "x" * 100_000, "a\0b", -1, 10**30, 1.5, 1e300, float("nan"), [], {}, [None]]
-WRONG += [["x"] * 1000, [""], True, "2026", "2026-13-01", b"\xff"]
+WRONG += [["x"] * 1000, [""], True, "2026", "2026-13-01", "2026-01-01T12:00:00", b"\xff"]
 
 
 def inputs(base: type[Input] = Input) -> set[type[Input]]:

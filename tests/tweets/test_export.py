@@ -96,6 +96,8 @@ def test_the_log_tells_who_did_what_and_outlives_it(corpus: Corpus, alice: User,
     signed_in(admin).post(f"/admin/tweets/corpus/{corpus.pk}/delete/", {"post": "yes"})
     other = pasted(alice, make_posts(5), name="Other")
     accounts.delete_account(alice)
+    third = pasted(User.objects.create_user("bert"), make_posts(5), name="Third")
+    accounts.delete_account(third.owner, by=admin)
     told = [(entry.action, entry.about, entry.who_name) for entry in AuditEntry.objects.order_by("pk")]
     assert told == [
         ("import", "Town", "alice"),
@@ -103,8 +105,10 @@ def test_the_log_tells_who_did_what_and_outlives_it(corpus: Corpus, alice: User,
         ("delete", "Town", "admin"),
         ("import", "Other", "alice"),
         ("delete", "Other", ""),
+        ("import", "Third", "bert"),
+        ("delete", "Third", "admin"),
     ]
-    last = AuditEntry.objects.latest("pk")
+    last = AuditEntry.objects.get(about="Other", action="delete")
     assert (last.subject_id, last.details) == (other.pk, {"owner": "alice", "posts": 5, "files": 0, "jobs": 1})
 
 

@@ -42,11 +42,12 @@ from .row import Row, extend, note_chance_to_end
 
 #: The number of tries for each post.
 TRIES: Final = 10
-#: The characters to spend on unfinished posts: for each post, and at most for the whole request. A draft counts as so
-#: many more than it has: the fewer those are, the more it costs to begin it and to look at its end.
-WASTE, MAX_WASTE, BEGINNING = 280 * TRIES, 40 * 280 * TRIES, 10
-#: If no post has ended after this many characters, the length limit is too low.
-HOPELESS: Final = 6 * WASTE
+#: A draft counts as so many characters more than it has, because beginning and judging it costs something, too.
+BEGINNING: Final = 10
+#: The characters to spend on unfinished posts: for each post, and at most for the whole request.
+WASTE, MAX_WASTE = (280 + BEGINNING) * TRIES, 100 * (280 + BEGINNING) * TRIES
+#: If so many more than WASTE for each accepted post are spent, the length limit is too low.
+HOPELESS: Final = 5 * WASTE
 #: The minimum number of tries for a post that doesn't end, whatever its length limit.
 MIN_TRIES: Final = 3
 #: The most posts drawn side by side, unless the network takes fewer.
@@ -224,8 +225,8 @@ class Sampler:
             missing = [Counter[str]() for _ in range(config.drafts_to_write)]
             side_by_side = min(SIDE_BY_SIDE, self._stepper.rows_of(config.max_characters))
             is_late = False
-            while missing and not is_late and (waste := refused["unfinished"] * spent) < MAX_WASTE:
-                if not drafts and waste >= HOPELESS:
+            while missing and not is_late:
+                if refused["unfinished"] * spent >= min(MAX_WASTE, HOPELESS + WASTE * len(drafts)):
                     break
                 open_posts, missing = missing[:side_by_side], missing[side_by_side:]
                 rows = [Row.begun(prompt, next(numbers)) for _ in open_posts]

@@ -11,10 +11,10 @@ import { Automaton, BARRED, holdTo, promptOf } from "./vocabulary.js";
 /** Tries for each post, and the characters to spend on those that don't end. */
 const TRIES = 10;
 const MIN_TRIES = 3;
-const WASTE = 280 * TRIES;
-const MAX_WASTE = 40 * WASTE;
-const HOPELESS = 6 * WASTE;
 const BEGINNING = 10;
+const WASTE = (280 + BEGINNING) * TRIES;
+const MAX_WASTE = 100 * WASTE;
+const HOPELESS = 5 * WASTE;
 const SIDE_BY_SIDE = 100;
 /** What a bot adds to a prompt is compared by itself from this many words on. */
 const MIN_ADDED = 6;
@@ -62,8 +62,8 @@ export class Sampler {
     const spent = sampling.max_characters + BEGINNING;
     const unfinished = Math.max(MIN_TRIES, Math.floor(WASTE / spent));
     const missing = Array.from({ length: isGreedy ? 1 : sampling.count }, () => ({ unfinished: 0, others: 0 }));
-    while (missing.length && refused.unfinished * spent < MAX_WASTE) {
-      if (!posts.length && refused.unfinished * spent >= HOPELESS) break;
+    while (missing.length) {
+      if (refused.unfinished * spent >= Math.min(MAX_WASTE, HOPELESS + WASTE * posts.length)) break;
       const open = missing.splice(0, SIDE_BY_SIDE);
       const rows = yield* this.#draw(sampling, open.length, random, isGreedy);
       rows.forEach((row, place) => {

@@ -14,7 +14,7 @@ from models_app.ml.errors import BadSampling
 from models_app.ml.networks.registry import kind_of
 from models_app.ml.sampling.choosing import FEW, choose
 from models_app.ml.sampling.outcome import Writing
-from models_app.ml.sampling.sampler import Sampler
+from models_app.ml.sampling.sampler import BEGINNING, HOPELESS, WASTE, Sampler
 from models_app.ml.vocabulary import UTF8_BYTES
 from models_app.ml.vocabulary.utf8_bytes import END
 from tests.ml.conftest import favouring, random_checkpoint
@@ -278,10 +278,25 @@ def test_a_post_that_does_not_end_is_never_cut_but_left_out() -> None:
     assert never.refused.unfinished >= 30 and never.refused.total == never.refused.unfinished
 
 
-@pytest.mark.parametrize(("limit", "most"), [(1, 1600), (10, 900), (200, 150)])
+@pytest.mark.parametrize(("limit", "most"), [(1, 1350), (10, 750), (280, 50)])
 def test_a_limit_that_no_post_keeps_is_soon_given_up(limit: int, most: int) -> None:
     never = Sampler(favouring(a=0)).generate(SamplingConfig(count=50, seed=1, max_characters=limit))
     assert never.posts == [] and 50 <= never.refused.unfinished <= most
+
+
+def test_a_limit_that_few_posts_keep_costs_no_more_than_these_are_worth() -> None:
+    # One in 500 symbols is the end mark, so one draft in a hundred has at most 5 characters.
+    few = Sampler(favouring(a=np.log(499), END=0)).generate(
+        SamplingConfig(count=100, seed=1, temperature=1, top_p=1, max_characters=5)
+    )
+    assert 0 < len(few.posts) < 100
+    spent = few.refused.unfinished * (5 + BEGINNING)
+    assert spent < HOPELESS + WASTE * len(few.posts) + 100 * (5 + BEGINNING)
+    # With room for them, each gets its tries.
+    many = Sampler(favouring(a=np.log(499), END=0)).generate(
+        SamplingConfig(count=100, seed=1, temperature=1, top_p=1, max_characters=280)
+    )
+    assert len(many.posts) > 95
 
 
 def test_a_post_that_does_not_end_is_drawn_again() -> None:
