@@ -9,12 +9,11 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from .config import LlamaConfig
-from .ops import adapted_map, attention, frozen_map, rms_norm, rotated, swiglu
+from .layer import Weights, attended, fed_forward
+from .ops import rms_norm
 from .weights import adapter_shapes, layer_names
 
 Tensor = Any
-#: The weights of a layer by their names in it.
-Weights = Mapping[str, Tensor]
 #: Added to the scores of places that a symbol must not see.
 HIDDEN = -1e9
 
@@ -71,21 +70,6 @@ class LlamaNetwork:
             x = self._block(x, turn, mask, self.layer(number))
         return self.normed(x)
 
-    def attended(self, weights: Weights, x: Tensor, turn: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """Return a layer's turned queries (N, heads, D) and keys (N, kv_heads, D), and values (N, kv_heads, D)."""
-        config = self.config
-        normed = rms_norm(x, weights["attend_norm"], config.norm_epsilon)
-        sizes = [config.heads, config.kv_heads, config.kv_heads]
-        joined = tf.reshape(self._mapped(weights, "attend", normed), (-1, sum(sizes), config.head_size))
-        query, key, value = tf.split(joined, sizes, axis=1)
-        return rotated(query, *turn), rotated(key, *turn), value
-
-    def finished(self, weights: Weights, x: Tensor, mixed: Tensor) -> Tensor:
-        """Return the residual stream (N, W) after a layer, given its attention's result (N, heads * D)."""
-        x = x + self._mapped(weights, "attend_out", mixed)
-        normed = rms_norm(x, weights["expand_norm"], self.config.norm_epsilon)
-        return x + self._mapped(weights, "contract", swiglu(self._mapped(weights, "expand", normed)))
-
     def normed(self, x: Tensor) -> Tensor:
         """Return the final norm of the residual stream."""
         return rms_norm(x, self.frozen["norm"], self.config.norm_epsilon)
@@ -93,23 +77,6 @@ class LlamaNetwork:
     def _named(self, name: str) -> Tensor:
         return self.frozen[name] if name in self.frozen else tf.convert_to_tensor(self.adapter[name])
 
-    def _mapped(self, weights: Weights, name: str, x: Tensor) -> Tensor:
-        """Return a layer's map of x (N, inputs): (N, outputs), with the adapter if there is one."""
-        if not self.config.rank:
-            return frozen_map(x, weights[name])
-        a, b = weights[f"{name}.a"], weights[f"{name}.b"]
-        return adapted_map(x, weights[name], a, b, self.config.scale)
-
     def _whole_layer(self, x: Tensor, turn: tuple[Tensor, Tensor], mask: Tensor, weights: Weights) -> Tensor:
         """Return the residual stream (R * T, W) after a layer; mask (R, T, T)."""
-        rows, length = mask.shape[:2]
-        query, key, value = self.attended(weights, x, turn)
-        query, key, value = (by_head(each, rows, length, self.config.kv_heads) for each in (query, key, value))
-        mixed = attention(query, key[:, :, 0], value[:, :, 0], mask, self.products)
-        return self.finished(weights, x, tf.reshape(tf.transpose(mixed, (0, 3, 1, 2, 4)), (rows * length, -1)))
-
-
-def by_head(x: Tensor, rows: Any, length: Any, kv_heads: int) -> Tensor:
-    """Return x (R * T, heads, D) as (R, kv_heads, heads / kv_heads, T, D)."""
-    heads, size = x.shape[1:]
-    return tf.transpose(tf.reshape(x, (rows, length, kv_heads, heads // kv_heads, size)), (0, 2, 3, 1, 4))
+        return fed_forward(self.config, weights, attended(self.config, weights, x, turn, mask))

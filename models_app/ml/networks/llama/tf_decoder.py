@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from .config import LlamaConfig
 from .decoder_state import DecoderState
-from .network import HIDDEN, LlamaNetwork, by_head
-from .ops import attention
+from .layer import Weights
+from .network import HIDDEN, LlamaNetwork
+from .ops import attention, by_head, by_place, rms_norm, rotated, swiglu
 from .weights import adapter_shapes
 
 Tensor = Any
@@ -122,7 +123,7 @@ class TfDecoder:
         x = tf.cast(tf.gather(network.frozen["embedding"], tf.reshape(symbols, (-1,))), tf.float32)
         for layer in range(config.layers):
             weights = network.layer(layer)
-            query, key, value = network.attended(weights, x, turn)
+            query, key, value = self._attended(weights, x, turn)
             query, key, value = (by_head(each, slots, length, config.kv_heads) for each in (query, key, value))
             keys, values = (
                 part.scatter_nd_update(places, tf.cast(new[:, :, 0], network.products))[:, :, :seen]
@@ -130,10 +131,34 @@ class TfDecoder:
             )
             mixed = attention(query, keys, values, mask, network.products)
             heads = config.heads * config.head_size
-            x = network.finished(weights, x, tf.reshape(tf.transpose(mixed, (0, 3, 1, 2, 4)), (-1, heads)))
+            x = self._finished(weights, x, tf.reshape(by_place(mixed), (-1, heads)))
         last = tf.gather(tf.reshape(x, [slots, length, config.width])[:, -1], wanted)
         hidden = tf.cast(network.normed(last), network.head.dtype)
         return tf.cast(tf.matmul(hidden, network.head, transpose_b=True), tf.float32)
+
+    def _attended(self, weights: Weights, x: Tensor, turn: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Return a layer's turned queries (N, heads, D) and keys (N, kv_heads, D), and values (N, kv_heads, D)."""
+        config = self.config
+        normed = rms_norm(x, weights["attend_norm"], config.norm_epsilon)
+        sizes = [config.heads, config.kv_heads, config.kv_heads]
+        joined = tf.reshape(self._mapped(weights, "attend", normed), (-1, sum(sizes), config.head_size))
+        query, key, value = tf.split(joined, sizes, axis=1)
+        return rotated(query, *turn), rotated(key, *turn), value
+
+    def _finished(self, weights: Weights, x: Tensor, mixed: Tensor) -> Tensor:
+        """Return the residual stream (N, W) after a layer, given its attention's result (N, heads * D)."""
+        x = x + self._mapped(weights, "attend_out", mixed)
+        normed = rms_norm(x, weights["expand_norm"], self.config.norm_epsilon)
+        return x + self._mapped(weights, "contract", swiglu(self._mapped(weights, "expand", normed)))
+
+    def _mapped(self, weights: Weights, name: str, x: Tensor) -> Tensor:
+        """Return a layer's map of x (N, inputs): (N, outputs), with the adapter if there is one."""
+        small = tf.cast(x, self.products)
+        result = tf.matmul(small, weights[name])
+        if self.config.rank:
+            a, b = weights[f"{name}.a"], tf.cast(self.config.scale * weights[f"{name}.b"], self.products)
+            result += tf.matmul(tf.matmul(small, a), b)
+        return tf.cast(result, tf.float32)
 
 
 def _bytes_of(tensor: Tensor) -> int:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from models_app.ml.errors import TrainingDiverged, mark
 from models_app.ml.networks.llama.config import LlamaConfig
+from models_app.ml.networks.llama.cross_entropy import summed_cross_entropy
 from models_app.ml.networks.llama.network import HIDDEN, LlamaNetwork, adapter_variables
-from models_app.ml.networks.llama.ops import summed_cross_entropy
 from models_app.ml.training.optimizers import optimizer
 from models_app.ml.training.tf_threads import microbatches, share_out
 

@@ -10,8 +10,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from models_app.ml.networks.llama.config import LlamaConfig
+from models_app.ml.networks.llama.cross_entropy import summed_cross_entropy
 from models_app.ml.networks.llama.network import HIDDEN, LlamaNetwork, frozen_tensors
-from models_app.ml.networks.llama.ops import summed_cross_entropy
 from models_app.ml.networks.llama.weights import MAPS
 
 from .conftest import ROPE_BASE, TINY, made_adapter, made_frozen

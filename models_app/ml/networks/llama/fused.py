@@ -1,0 +1,164 @@
+"""What a Llama's training computes between its matrix products, forward and backward. Imports TensorFlow.
+
+On a processor, XLA compiles each of these functions into few passes over memory. They take and return the dtype of the
+products, so nothing wider is kept for the backward pass, and they compute in float32. A map's result comes in two parts
+that are added here: the product with the frozen matrix, and that with the adapter, None without one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Any
+
+import tensorflow as tf
+
+from models_app.ml.networks.mixed_matmul import has_gpu
+
+from .ops import by_head, by_place, inverse_rms, rotated, swiglu
+
+Tensor = Any
+_log = logging.getLogger(__name__)
+
+
+@cache
+def has_xla() -> bool:
+    """Return whether XLA compiles for this machine's processor. A GPU keeps TensorFlow's kernels."""
+    if has_gpu():
+        return False
+    try:
+        with tf.init_scope():  # not within the graph that is being built
+            tf.function(tf.exp, jit_compile=True)(tf.zeros(1))
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        _log.warning("XLA doesn't compile here, so fluent trainings take longer: %s", error)
+        return False
+    return True
+
+
+def _fused(function: Callable[..., Any]) -> Callable[..., Any]:
+    @cache
+    def compiled(xla: bool) -> Any:
+        return tf.function(function, autograph=False, jit_compile=xla)
+
+    @wraps(function)
+    def run(*arguments: Any) -> Any:
+        return compiled(has_xla())(*arguments)
+
+    return run
+
+
+def _sum(one: Tensor, two: Tensor | None) -> Tensor:
+    wide = tf.cast(one, tf.float32)
+    return wide if two is None else wide + tf.cast(two, tf.float32)
+
+
+@_fused
+def norm(x: Tensor, weight: Tensor, epsilon: float, kind: Any) -> tuple[Tensor, Tensor]:
+    """Return the norm of x (N, W) in the dtype `kind`, and 1 over the root mean squares (N, 1)."""
+    inverse = inverse_rms(x, epsilon)
+    return tf.cast(x * inverse * weight, kind), inverse
+
+
+@_fused
+def norm_gradient(
+    x: Tensor, weight: Tensor, inverse: Tensor, upstream: Tensor, one: Tensor, two: Tensor | None
+) -> Tensor:
+    """Return the gradient of x in float32: that of its norm, whose gradient comes in two parts, plus `upstream`."""
+    scaled = _sum(one, two) * weight
+    along = tf.reduce_mean(scaled * x, -1, keepdims=True) * (inverse * inverse)
+    return upstream + inverse * (scaled - x * along)
+
+
+@_fused
+def residual(x: Tensor, one: Tensor, two: Tensor | None) -> Tensor:
+    """Return x, in float32, plus a map's result."""
+    return x + _sum(one, two)
+
+
+@_fused
+def gated(one: Tensor, two: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return SwiGLU of a map's result, and that result, both in its dtype."""
+    both = tf.cast(_sum(one, two), one.dtype)
+    return tf.cast(swiglu(tf.cast(both, tf.float32)), one.dtype), both
+
+
+@_fused
+def gated_gradient(both: Tensor, one: Tensor, two: Tensor | None) -> Tensor:
+    """Return the gradient of `both`, given that of its SwiGLU in two parts."""
+    gate, up = tf.split(tf.cast(both, tf.float32), 2, axis=-1)
+    upstream, sigmoid = _sum(one, two), tf.sigmoid(gate)
+    silu = gate * sigmoid
+    return tf.cast(tf.concat([upstream * up * (sigmoid + silu * (1 - sigmoid)), upstream * silu], -1), both.dtype)
+
+
+@_fused
+def heads(one: Tensor, two: Tensor | None, turn: Any, rows: int, sizes: tuple[int, int, int]) -> tuple[Tensor, ...]:
+    """Return the queries (R, K, G * T, D), keys and values (R, K, T, D) in a map's result.
+
+    Queries and keys are turned, and queries divided by sqrt(D). turn: cosines and sines, (R * T, 1, D / 2) each; sizes:
+    query heads, key/value heads K, and D.
+    """
+    query_heads, kv_heads, size = sizes
+    places = one.shape[0]
+    joined = tf.reshape(_sum(one, two), (places, query_heads + 2 * kv_heads, size))
+    query, key, value = tf.split(joined, [query_heads, kv_heads, kv_heads], axis=1)
+    parts = (rotated(query, *turn) * size**-0.5, rotated(key, *turn), value)
+    return tuple(_flat(by_head(tf.cast(part, one.dtype), rows, places // rows, kv_heads)) for part in parts)
+
+
+@_fused
+def heads_gradient(query: Tensor, key: Tensor, value: Tensor, turn: Any, sizes: tuple[int, int, int]) -> Tensor:
+    """Return the gradient (R * T, .) of the map's result, given those of queries, keys and values."""
+    query_heads, kv_heads, size = sizes
+    cosine, sine = turn
+    turned, key_turned, straight = (
+        tf.reshape(by_place(_grouped(tf.cast(part, tf.float32), number // kv_heads)), (-1, number, size))
+        for part, number in ((query, query_heads), (key, kv_heads), (value, kv_heads))
+    )
+    # The way back is a turn by the negative angle.
+    parts = [rotated(turned * size**-0.5, cosine, -sine), rotated(key_turned, cosine, -sine), straight]
+    joined = tf.concat(parts, 1)
+    return tf.cast(tf.reshape(joined, (joined.shape[0], -1)), query.dtype)
+
+
+@_fused
+def attention_weights(scores: Tensor, mask: Tensor, group: int) -> Tensor:
+    """Return softmax(scores + mask) of scores (R, K, G * T, S) and mask (R, T, S)."""
+    masked = _grouped(tf.cast(scores, tf.float32), group) + mask[:, None, None]
+    return tf.cast(_flat(tf.nn.softmax(masked)), scores.dtype)
+
+
+@_fused
+def scores_gradient(weights: Tensor, upstream: Tensor) -> Tensor:
+    """Return the gradient of the scores, given that of the weights of attention."""
+    wide, upstream = tf.cast(weights, tf.float32), tf.cast(upstream, tf.float32)
+    along = tf.reduce_sum(wide * upstream, -1, keepdims=True)
+    return tf.cast(wide * (upstream - along), weights.dtype)
+
+
+@_fused
+def merged(mixed: Tensor, group: int) -> Tensor:
+    """Return attention's result (R, K, G * T, D) as (R * T, K * G * D)."""
+    rows, kv_heads, places, size = mixed.shape
+    return tf.reshape(by_place(_grouped(mixed, group)), (rows * places // group, kv_heads * group * size))
+
+
+@_fused
+def merged_gradient(one: Tensor, two: Tensor | None, rows: int, kv_heads: int, size: int) -> Tensor:
+    """Return the gradient of attention's result, given that of `merged` in two parts."""
+    places, width = one.shape
+    whole = tf.reshape(tf.cast(_sum(one, two), one.dtype), (places, width // size, size))
+    return _flat(by_head(whole, rows, places // rows, kv_heads))
+
+
+def _flat(x: Tensor) -> Tensor:
+    """Return x (R, K, G, T, .) as (R, K, G * T, .)."""
+    rows, kv_heads, group, places, last = x.shape
+    return tf.reshape(x, (rows, kv_heads, group * places, last))
+
+
+def _grouped(x: Tensor, group: int) -> Tensor:
+    """Return x (R, K, G * T, .) as (R, K, G, T, .)."""
+    rows, kv_heads, places, last = x.shape
+    return tf.reshape(x, (rows, kv_heads, group, places // group, last))
