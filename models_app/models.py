@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from math import ceil, floor
 from typing import Any
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from botfactory.jobs.models import Job
 from botfactory.translation import grouped
 from models_app import refusals
+from models_app.interval import wilson
 from models_app.keeping.rows import KeptPost as KeptPost
 from models_app.keeping.rows import PostReport as PostReport
 from models_app.ml import config
@@ -203,10 +205,14 @@ class TrainedModel(models.Model):
         if not found:
             return ""
         sentence = _(
-            "A classifier correctly judged %(times)s out of 100 posts as real or by the bot (± %(error)s). 50 is "
-            "guessing."
+            "A classifier correctly judged %(times)s out of 100 posts as real or by the bot. 50 is guessing. Over many "
+            "posts, it’d probably get between %(low)s and %(high)s right (95 %% confidence)."
         )
-        return sentence % {"times": round(100 * found["share"]), "error": max(1, round(100 * found["error"]))}
+        answers = 2 * found["posts"]
+        low, high = wilson(found["share"] * answers, answers)
+        # Rounded outwards, so the ends are never the same number.
+        ends = {"low": floor(100 * low), "high": ceil(100 * high)}
+        return sentence % {"times": round(100 * found["share"]), **ends}
 
     @property
     def report_sentence(self) -> str:
@@ -329,7 +335,7 @@ class Generation(models.Model):
     def shown(self) -> list[dict[str, Any]]:
         """Return each post, with its likeness in percent if it's known, and the id under which it is kept if it is."""
         percents = [round(100 * like) for like in self.likeness] or [None] * len(self.posts)
-        kept = dict(self.kept_posts.filter(is_edited=False).values_list("number", "pk"))
+        kept = {post.number: post.pk for post in self.kept_posts.all() if not post.is_edited}
         return [
             {"text": post, "likeness": like, "kept": kept.get(number)}
             for number, (post, like) in enumerate(zip(self.posts, percents, strict=True))

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
+from botfactory.chunks import batches
 from botfactory.rest import idempotency
 from models_app import guards, loading, model_files, tiers
 from models_app.base_models import versions
@@ -228,11 +229,31 @@ def generation_for_user(user: Any, generation_id: uuid.UUID) -> Generation:
     return generations_for_user(user).get(pk=generation_id)
 
 
+def writer_for_user(user: Any, model_id: uuid.UUID) -> TrainedModel:
+    """Return the model if the person may see it or has posts by it: these stay theirs when sharing ends.
+
+    Raises TrainedModel.DoesNotExist otherwise.
+    """
+    generation = generations_for_user(user).filter(model=model_id).first()
+    return generation.model if generation else model_for_user(user, model_id)
+
+
 def delete_generation(generation: Generation) -> None:
     """Delete what a model wrote for a person. Posts of it that they kept stay."""
     with transaction.atomic():
         idempotency.forget(generation.pk)
         generation.delete()
+
+
+def delete_generations(owner: User, model: TrainedModel) -> int:
+    """Delete everything that the model wrote for this person and return the number of posts. Kept posts stay."""
+    rows = Generation.objects.filter(owner=owner, model=model)
+    with transaction.atomic():
+        written = dict(rows.values_list("pk", "posts"))
+        idempotency.forget(*written)
+        for some in batches(written):
+            rows.filter(pk__in=some).delete()
+    return sum(len(posts) for posts in written.values())
 
 
 def generate(*, model: TrainedModel, owner: User, sampling: SamplingConfig) -> Generation:

@@ -6,6 +6,7 @@ from models_app import corpus_page, views
 from models_app.comparing import views as comparing
 from models_app.in_browser import urls as in_browser
 from models_app.keeping import views as keeping
+from models_app.keeping import written
 from models_app.playing import views as playing
 from models_app.search import urls as search
 from models_app.sharing import front_page, gallery
@@ -18,6 +19,8 @@ urlpatterns = [
     path("models/<uuid:model_id>/generate", views.generate, name="generate"),
     path("models/<uuid:model_id>/rename", views.rename_model, name="rename_model"),
     path("models/<uuid:model_id>/share", views.share_model, name="share_model"),
+    path("models/<uuid:model_id>/written/", written.written_list, name="written"),
+    path("models/<uuid:model_id>/written/delete", written.delete_written, name="delete_written"),
     path("models/<uuid:model_id>/delete", views.delete_model, name="delete_model"),
     path("generations/<uuid:generation_id>/delete", views.delete_generation, name="delete_generation"),
     path("generations/<uuid:generation_id>/why", views.why, name="why"),

@@ -91,7 +91,7 @@ def _page_of(
 ) -> HttpResponse:
     """Return the page of a bot, with status 400 for a form that was refused."""
     person = cast(User, request.user)
-    generation = model.generations.filter(owner=person).first()
+    generation, *earlier = newest_two(person, model)
     texts = services.card_posts_for_user(request.user, model)
     context = {
         "model": model,
@@ -110,6 +110,7 @@ def _page_of(
         "lineage": lineage.lineage_of(request.user, model),
         "rename_form": rename_form or RenameForm(initial={"name": model.name}),
         "generation": generation,
+        "has_earlier": bool(earlier),
         "people": ToldApart.of(model),
         "has_game": could_have_game(model),
         "reports": reports.open_reports(model)[:20] if model.owner_id == request.user.pk else [],
@@ -117,6 +118,12 @@ def _page_of(
         "can_be_carried": browser_files.can_be_carried(model),
     }
     return render(request, "models_app/model.html", context, status=400 if share_form or rename_form else 200)
+
+
+def newest_two(person: Any, model: TrainedModel) -> list[Generation | None]:
+    """Return what the model wrote last for this person, if any, or else None, and what it wrote before that."""
+    found = services.generations_for_user(person).filter(model=model) if person else Generation.objects.none()
+    return [*found[:2]] or [None]
 
 
 def guard_context(model: TrainedModel) -> dict[str, Any]:

@@ -45,6 +45,7 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/corpora/{corpus}/clean": (200, 400),
     "/corpora/{corpus}/column": (405, 302),
     "/models/{model}/": (200, 405),
+    "/models/{model}/written/": (200, 405),
     "/generations/{generation}/why": (200, 405),
     # For others' games, see tests/models_app/test_game.py.
     "/models/{model}/game": (200, 400),
@@ -89,6 +90,7 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/gallery/{model}/browser/manifest.webmanifest": (200, 405),
     "/gallery/{model}/browser/worker.js": (200, 405),
     "/gallery/{model}/browser/service.js": (200, 405),
+    "/models/{model}/written/delete": (405, 302),
     "/models/{model}/delete": (405, 302),
     "/corpora/{corpus}/posts": (200, 405),
     "/corpora/{corpus}/posts/out": (405, 302),

@@ -298,3 +298,11 @@ def test_the_order_stays_in_the_address_of_each_page(alice: User, path: str, mak
     assert f'href="?sort={sort}&amp;page=2"' in main and f'<option value="{sort}" selected>' in main
     # An order is no filter, so there are no others to show.
     assert "Show all" not in main
+
+
+@pytest.mark.parametrize("asked", [{"stop_requested": True}, {"state": "cancelling"}])
+def test_a_training_that_ends_early_does_not_say_how_far_the_whole_is(alice: User, asked: dict[str, Any]) -> None:
+    progress = {"phase": "training", "epoch": 2, "epochs": 9, "fraction": 0.2}
+    make_jobs(alice, 1, kind="fine_tune", queue="train", progress=progress, **{"state": State.RUNNING, **asked})
+    card = main_of(signed_in(alice), "/jobs/").partition("data-live-text")[2].partition("</p>")[0]
+    assert "Stopping" in card and "Epoch 2" not in card

@@ -132,6 +132,13 @@ def test_so_do_a_bots_pages_for_its_owner_and_in_the_gallery(
     bots.update(network=base.network, parent=base, corpus=corpus, visibility="public")
     bot = bots.first()
     assert bot is not None
+    Generation.objects.bulk_create(Generation(model=bot, owner=alice, posts=["Hello."], seconds=1) for _ in range(20))
     client = signed_in(alice)
-    for path in (f"/models/{bot.pk}/", f"/gallery/{bot.pk}/", f"/models/{bot.pk}/game", f"/compare/?model={bot.pk}"):
+    for path in (
+        f"/models/{bot.pk}/",
+        f"/gallery/{bot.pk}/",
+        f"/models/{bot.pk}/game",
+        f"/models/{bot.pk}/written/",
+        f"/compare/?model={bot.pk}",
+    ):
         assert questions(client, path) <= MOST, path

@@ -12,15 +12,19 @@ import uuid
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import timedelta
+from functools import reduce
+from operator import or_
 from typing import Any, Final, TypeVar
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
+from botfactory.chunks import batches
 from botfactory.rest.errors import ApiError
 from botfactory.rest.models import KeptAnswer
 
@@ -30,6 +34,8 @@ REPLAYED: Final = "Idempotency-Replayed"
 KEPT_FOR = timedelta(hours=24)
 #: A process that claimed a key longer ago and hasn't answered is presumed dead.
 DEAD_AFTER = timedelta(minutes=10)
+#: Ids that one search of the kept answers looks for.
+_AT_ONCE: Final = 50
 _SANE = re.compile(r"[\x21-\x7e]{1,255}")
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -96,12 +102,14 @@ def forget_old() -> None:
     KeptAnswer.objects.filter(created_at__lte=timezone.now() - KEPT_FOR).delete()
 
 
-def forget(number: uuid.UUID) -> None:
-    """Empty the kept answers about a thing that is being deleted, by its id. Their keys still count.
+def forget(*numbers: uuid.UUID) -> None:
+    """Empty the kept answers about things that are being deleted, by their ids. Their keys still count.
 
-    Call it in the transaction that deletes the thing.
+    Call it in the transaction that deletes the things.
     """
-    KeptAnswer.objects.filter(body__contains=str(number)).update(body="")
+    for some in batches(numbers, _AT_ONCE):
+        told = reduce(or_, (Q(body__contains=str(number)) for number in some))
+        KeptAnswer.objects.filter(told).update(body="")
 
 
 def _claim(user: User, key: str, digest: str, claim: uuid.UUID) -> KeptAnswer | None:

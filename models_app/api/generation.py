@@ -274,6 +274,10 @@ class GenerationFilters(PageQuery):
     model: uuid.UUID | None = Field(None, description="Only posts by this model.")
 
 
+class GenerationsOf(Input):
+    model: uuid.UUID = Field(description="The model that wrote them.")
+
+
 @router.get("", response=Page[GenerationOut], summary="List generations")
 def list_generations(request: HttpRequest, query: Query[GenerationFilters]) -> PageDict:
     """List the posts that models wrote for you, newest first."""
@@ -292,6 +296,17 @@ def get_generation(request: HttpRequest, generation_id: uuid.UUID) -> Generation
 def delete_generation(request: HttpRequest, generation_id: uuid.UUID) -> Status[None]:
     """Delete posts that a model wrote for you. Those that you kept stay in your kept posts."""
     services.delete_generation(_generation_or_404(request, generation_id))
+    return Status(204, None)
+
+
+@router.delete("", response={204: None}, summary="Delete all posts that a model wrote for you")
+def delete_generations(request: HttpRequest, query: Query[GenerationsOf]) -> Status[None]:
+    """Delete all generations of a model that are yours. Posts that you kept stay in your kept posts."""
+    try:
+        model = services.writer_for_user(person(request), query.model)
+    except TrainedModel.DoesNotExist:
+        raise not_found("model") from None
+    services.delete_generations(person(request), model)
     return Status(204, None)
 
 

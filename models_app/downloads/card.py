@@ -7,10 +7,15 @@ from typing import Any, Final
 from django.utils import translation
 
 from botfactory.words import counted
+from models_app.instant import is_instant
 from models_app.ml.config import traits_of
 from models_app.models import Tier, TrainedModel
 
 CARD: Final = "README.md"
+_MADE_AT_ONCE: Final = (
+    "It's an instant bot: its weights are those of its base model, and before it writes, it reads the person's newest "
+    "posts. Without these posts, it writes like the base model."
+)
 
 
 def card_of(model: TrainedModel) -> str:
@@ -27,13 +32,14 @@ def label_of(model: TrainedModel) -> str:
 
 def _card_of(model: TrainedModel) -> str:
     network, training = model.network, model.training
+    instant = is_instant(model)
     facts = [
         (
-            "learned from",
+            "reads before it writes" if instant else "learned from",
             f"{counted(model.posts, 'post')} ({counted(model.characters, 'character')}) of {model.corpus_name}",
         ),
         ("started from", model.parent_name),
-        ("trained on", f"{model.created_at:%Y-%m-%d}"),
+        ("made on" if instant else "trained on", f"{model.created_at:%Y-%m-%d}"),
         ("best epoch", f"{model.best_epoch} of {len(model.history)}" if model.best_epoch else ""),
         ("bits per character", "" if model.bits_per_character is None else f"{model.bits_per_character:.3f}"),
         ("sha256 of the weights", model.sha256),
@@ -41,10 +47,10 @@ def _card_of(model: TrainedModel) -> str:
     parts = [
         f"# {_line(model.name)}",
         f"> {_line(model.parody_label)} Say so wherever you show what it writes.",
-        f"{_kind(model)} The posts that it learned from are not in this file.",
+        f"{_kind(model)} {_MADE_AT_ONCE if instant else 'The posts that it learned from are not in this file.'}",
         _table("", [(name, value) for name, value in facts if value]),
         _table("## Network", network.items()),
-        _table("## Trained with", training.items()),
+        _table("## Made with" if instant else "## Trained with", training.items()),
     ]
     if model.report:
         parts.append(f"## Report card\n\n{_report(model)}")

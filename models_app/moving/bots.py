@@ -26,6 +26,7 @@ from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.state_file import StateError
 from models_app.model_files import Fence
 from models_app.models import Tier, TrainedModel
+from models_app.moving.bases import meant
 from models_app.sharing import tags
 from models_app.sharing.rows import LONGEST_TAG
 from tweets import idle
@@ -324,9 +325,7 @@ def _parent(
         return None
     models = TrainedModel.objects.select_for_update(no_key=True)
     own = models.filter(pk=numbers(facts.parent), owner=owner).first()
-    # The first adapters of all pretrained models of a shape are the same, and so is their sha256.
-    bases = models.filter(owner=None, sha256=facts.parent_sha256)
-    return own or next((base for base in bases if base.network.get("pretrained", "") == needed), None)
+    return own or meant(models.filter(owner=None, sha256=facts.parent_sha256), facts.parent_sha256, needed)
 
 
 def _unpack(file: Path, staged: Path) -> str:

@@ -19,6 +19,7 @@ from models_app.ml.errors import BadSetting
 from models_app.ml.sampling.outcome import Refused
 from models_app.model_files import Fence
 from models_app.models import Game, Generation, KeptPost, TrainedModel
+from models_app.moving.bases import meant
 from models_app.playing.services import POSTS
 
 Row = TypeVar("Row", bound=Model)
@@ -48,6 +49,7 @@ class GenerationFacts(Facts):
     id: uuid.UUID
     model: uuid.UUID
     model_sha256: str = Field("", max_length=64)
+    model_pretrained: str | None = Field(None, max_length=64)
     sampling: dict[str, JsonValue]
     posts: tuple[str, ...] = Field(max_length=1000)
     likeness: tuple[float, ...] = ()
@@ -60,6 +62,7 @@ class KeptFacts(Facts):
     id: uuid.UUID
     model: uuid.UUID
     model_sha256: str = Field("", max_length=64)
+    model_pretrained: str | None = Field(None, max_length=64)
     text: str = Field(min_length=1, max_length=LONGEST)
     edited: bool
     generation: uuid.UUID | None
@@ -94,10 +97,11 @@ class _Models:
         bases = {line.model_sha256 for line in found if not isinstance(line, GameFacts)}
         models = TrainedModel.objects.select_for_update(no_key=True).order_by("pk")
         self._own = set(models.filter(owner=owner, pk__in=wanted).values_list("pk", flat=True))
-        self._bases = dict(models.filter(owner=None, sha256__in=bases).values_list("sha256", "pk"))
+        self._bases = list(models.filter(owner=None, sha256__in=bases))
 
     def of(self, facts: GenerationFacts | KeptFacts) -> uuid.UUID | None:
-        return self.own(facts.model) or self._bases.get(facts.model_sha256)
+        base = meant(self._bases, facts.model_sha256, facts.model_pretrained)
+        return self.own(facts.model) or (base.pk if base else None)
 
     def own(self, model: uuid.UUID) -> uuid.UUID | None:
         """Return the restored bot, or None if it wasn't restored."""

@@ -16,6 +16,7 @@ from botfactory.untrusted import Facts, MadeAt
 from models_app.ml.config import traits_of
 from models_app.model_files import Fence
 from models_app.models import Search, TrainedModel, Trial
+from models_app.moving.bases import meant
 from models_app.moving.restoring import Restored
 from models_app.search import bots
 from models_app.search import space as spaces
@@ -63,6 +64,7 @@ class SearchFacts(Facts):
     corpus: uuid.UUID
     start: uuid.UUID
     start_sha256: str = Field(max_length=64)
+    start_pretrained: str | None = Field(None, max_length=64)
     settings: Settings
     space: dict[str, dict[str, Any]] = Field(max_length=spaces.MAX_PARAMETERS)
     sampler: str = Field(max_length=16)
@@ -89,6 +91,7 @@ def _told(row: Search) -> dict[str, Any]:
         "start": str(row.start_id) if row.start_id else None,
         "start_name": row.start_name,
         "start_sha256": row.start.sha256 if row.start else "",
+        "start_pretrained": row.start.network.get("pretrained", "") if row.start else "",
         "settings": row.settings,
         "space": row.space,
         "sampler": row.sampler,
@@ -175,7 +178,8 @@ def _row(
 def _start(facts: SearchFacts, owner: User, numbers: Callable[[uuid.UUID], uuid.UUID]) -> TrainedModel | None:
     models = TrainedModel.objects.select_for_update(no_key=True)
     own = models.filter(owner=owner, pk=numbers(facts.start)).first()
-    return own or models.filter(owner=None, sha256=facts.start_sha256, retired_at=None).first()
+    bases = models.filter(owner=None, sha256=facts.start_sha256, retired_at=None)
+    return own or meant(bases, facts.start_sha256, facts.start_pretrained)
 
 
 def _trials(facts: SearchFacts, search: Search, space: spaces.Space) -> list[Trial]:

@@ -18,11 +18,11 @@ from django.utils.translation import ngettext
 from botfactory.accounts.models import User
 from botfactory.translation import grouped
 from models_app import services
+from models_app.interval import wilson
 from models_app.ml.config import SamplingConfig
 from models_app.ml.sampling.mentions import masked
 from models_app.models import Game, TrainedModel
 from models_app.playing import held_out
-from models_app.playing.interval import wilson
 from models_app.sharing import permissions
 from models_app.sharing.rights import Right
 from models_app.writing import asking

@@ -13,6 +13,8 @@ function line(job) {
   if (hasEnded(job.state)) return job.error?.message ?? "";
   const waiting = waitingSentence(job);
   if (waiting) return waiting;
+  // How long the whole would take says nothing about a stop.
+  if (job.state === "cancelling" || (job.stop_requested && phase === "training")) return gettext("Stopping");
   // A kind of job without its own line here sends one.
   if (message && phase !== "waiting") return message;
   if (phase === "training" && !epochs) return interpolate(gettext("%(time)s left"), { time: duration(left) });
@@ -45,7 +47,8 @@ function follow(card) {
       setText(state, stateWord(newer.state));
       state.className = `state ${newer.state}`;
       setText(card.querySelector("[data-live-text]"), line(newer));
-      setBar(bar, newer.state === "succeeded" ? 1 : (newer.progress.fraction ?? 0));
+      const isStopping = newer.stop_requested && newer.state === "running" && newer.progress.phase === "training";
+      setBar(bar, newer.state === "succeeded" ? 1 : isStopping ? null : (newer.progress.fraction ?? 0));
       if (hasEnded(newer.state)) socket.close();
     },
   });

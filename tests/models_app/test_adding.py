@@ -33,8 +33,10 @@ from models_app.base_models import services as bases
 from models_app.base_models.archive import BadArchive
 from models_app.ml.config import SamplingConfig
 from models_app.ml.networks.llama.pretrained import PretrainedError
-from models_app.models import Tier, TrainedModel
+from models_app.models import Generation, Tier, TrainedModel
 from models_app.moving import bots as moving
+from models_app.moving import restoring
+from models_app.moving import written as exported
 from tests.conftest import signed_in
 from tests.ml.importing.keras_models import keras_model, layers_model, old_h5
 from tests.models_app import tiny_llama
@@ -298,6 +300,18 @@ def test_each_tier_is_promoted_and_rolled_back_on_the_page(
     assert desk.post("/admin/base-models/roll_back", {"tier": "slow"}).status_code == 404
 
 
+def wrote(model: TrainedModel, owner: User) -> TrainedModel:
+    """Return whose post it is after it went through a ZIP."""
+    Generation.objects.create(model=model, owner=owner, posts=["A post."], sampling={"count": 1}, seconds=1)
+    (line,) = (json.loads(told) for told in b"".join(exported.generations(owner)).splitlines())
+    Generation.objects.all().delete()
+    done = restoring.generations([line], owner=owner, numbers=lambda number: number, fenced=transaction.atomic)
+    assert (done.restored, done.left_out) == (1, 0)
+    restored = Generation.objects.get().model
+    Generation.objects.all().delete()
+    return restored
+
+
 def test_models_of_one_shape_are_told_apart_though_their_first_adapters_are_the_same(
     base: TrainedModel, alice: User, tmp_path: Path
 ) -> None:
@@ -309,6 +323,7 @@ def test_models_of_one_shape_are_told_apart_though_their_first_adapters_are_the_
     for model in (first, second):
         with transaction.atomic():
             assert moving._parent(alice, facts, lambda number: number, model.network["pretrained"]) == model
+    assert [wrote(model, alice) for model in (first, second)] == [first, second]
     folder = model_files.path_of(second)
     files = {name: (folder / name).read_bytes() for name in ("config.json", "weights.safetensors")}
     with pytest.raises(BadArchive, match="already uploaded as Tiny 2"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -44,6 +45,24 @@ def test_what_is_shipped_is_a_version_with_files_of_its_own(base: TrainedModel) 
     assert loading.load(base).sha256 == base.sha256 == versions.shipped_sha256()
     assert versions.base_model() == base and TrainedModel.objects.count() == 1
     assert history() == [("shipped", "base", "")]
+
+
+def test_an_empty_folder_elsewhere_gets_the_shipped_models_of_the_repository(
+    base: TrainedModel, settings: Any, tmp_path: Path
+) -> None:
+    TrainedModel.objects.all().delete()
+    settings.SHIPPED_DIR, settings.CHECKPOINTS_DIR = settings.CHECKPOINTS_DIR, tmp_path / "elsewhere"
+    shipped = {path: path.read_bytes() for path in Path(settings.SHIPPED_DIR).rglob("*") if path.is_file()}
+    taken = versions.base_model()
+    assert taken.origin == "shipped" and loading.load(taken).sha256 == base.sha256
+    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["bases"]
+    assert versions.base_model() == taken and TrainedModel.objects.count() == 1
+    assert {path: path.read_bytes() for path in shipped} == shipped
+    # What is there counts instead, and so does what a training saves there right now.
+    save_small_base(tmp_path / "elsewhere", units=40)
+    assert versions.base_model().network["units"] == 40
+    (tmp_path / "elsewhere" / "base").rename(tmp_path / "elsewhere" / ".base.old")
+    assert versions.shipped_sha256() == versions.base_model().sha256 != base.sha256
 
 
 def test_of_many_processes_that_see_it_first_one_takes_it_in(transactional_db: None) -> None:

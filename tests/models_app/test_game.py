@@ -8,10 +8,10 @@ import pytest
 from django.test import Client
 
 from botfactory.accounts.models import User
-from models_app import estimates, model_files, registry
+from models_app import estimates, interval, model_files, registry
 from models_app.ml.training import dataset
 from models_app.models import Game, Generation, TrainedModel
-from models_app.playing import held_out, interval
+from models_app.playing import held_out
 from models_app.playing import services as playing
 from models_app.sharing import rights as sharing
 from models_app.writing import asking

@@ -50,6 +50,10 @@ def test_from_the_button_to_posts(alice: User, fluent: TrainedModel, writer: Non
     page = client.get(f"/models/{bot.pk}/").content.decode()
     assert f'Instant bot: before it writes, <a href="{fluent.get_absolute_url()}">its base model</a> reads' in page
     assert "Learned " not in page and "starting from" not in page
+    assert "The posts that you brought stay." in page and "The posts it learned from stay" not in page
+    card = downloads.card_of(bot)
+    assert f"| reads before it writes | {bot.posts} posts" in card and "instant bot" in card
+    assert "learned from" not in card and "rained" not in card.replace("pretrained", "")
     assert "An instant bot has no report card" in page and "making the card failed" not in page
     assert "Instant bot of" in client.get("/models/").content.decode()
     written = client.post(f"/api/v1/models/{bot.pk}/generate", {"n": 2, "seed": 1}, content_type="application/json")

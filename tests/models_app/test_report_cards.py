@@ -267,3 +267,9 @@ def test_copies_are_told_by_the_posts_own_keys_and_to_their_owner_alone(
     assert services.card_posts_for_user(bob, model) == {}
     corpus.delete()
     assert services.card_posts_for_user(alice, TrainedModel.objects.get(pk=model.pk)) == {}
+
+
+@pytest.mark.parametrize(("share", "ends"), [(1.0, "between 91 and 100 right"), (0.0, "between 0 and 9 right")])
+def test_told_apart_always_or_never_is_no_certainty(share: float, ends: str) -> None:
+    model = TrainedModel(report={"told_apart": {"share": share, "error": 0.0, "posts": 20}})
+    assert ends in model.told_apart_sentence and f"judged {share:.0%}".rstrip("%") in model.told_apart_sentence

@@ -49,6 +49,7 @@ DELETING = {
     "remove_kept",
     "delete_corpus",
     "delete_generation",
+    "delete_generations",
     "delete_job",
     "delete_model",
     "delete_search",

@@ -37,6 +37,7 @@ NAMES = {
     "GET /gallery/{model_id}": "get_public_model",
     "POST /gallery/{model_id}/generate": "generate_by_public_model",
     "GET /generations": "list_generations",
+    "DELETE /generations": "delete_generations",
     "DELETE /generations/{generation_id}": "delete_generation",
     "GET /generations/{generation_id}": "get_generation",
     "GET /jobs": "list_jobs",

@@ -9,11 +9,11 @@ from typing import Final
 _Z: Final = 1.959964
 
 
-def wilson(right: int, answers: int) -> tuple[float, float]:
+def wilson(right: float, answers: int) -> tuple[float, float]:
     """Return the ends of the Wilson score interval at 95 % for `right` of `answers`, as shares of 1.
 
-    Unlike the standard error, it doesn't vanish if none or all are right. It treats the answers as independent.
-    `answers` is at least 1. Source: Wilson 1927, doi:10.1080/01621459.1927.10502953.
+    Unlike the standard error, it doesn't vanish if none or all are right. It treats the answers as independent. A tie
+    is half a right answer. `answers` is at least 1. Source: Wilson 1927, doi:10.1080/01621459.1927.10502953.
     """
     share, spread = right / answers, _Z**2 / answers
     middle = share + spread / 2

@@ -1,0 +1,49 @@
+"""The page with everything that a bot wrote for a person, where they delete it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Final, cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_GET, require_POST
+
+from botfactory.accounts.models import User
+from botfactory.listing import ListForm, Listing
+from botfactory.missing import missing_is_404
+from botfactory.translation import grouped
+from models_app import services
+from models_app.keeping.views import page_for
+from models_app.models import TrainedModel
+
+#: Each of these generations has up to a hundred posts.
+ON_A_PAGE: Final = 10
+
+
+@login_required
+@require_GET
+@missing_is_404(TrainedModel.DoesNotExist)
+def written_list(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
+    """List everything that the model wrote for the person, newest first."""
+    model = services.writer_for_user(request.user, model_id)
+    form = ListForm(request.GET)
+    found = services.generations_for_user(request.user).filter(model=model).prefetch_related("kept_posts")
+    listing = Listing(found, form, size=ON_A_PAGE)
+    context = {"model": model, "listing": listing, "form": form, "back": page_for(request, model)}
+    return render(request, "models_app/written.html", context, status=listing.status)
+
+
+@login_required
+@require_POST
+@missing_is_404(TrainedModel.DoesNotExist)
+def delete_written(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
+    """Delete everything that the model wrote for the person, apart from what they kept."""
+    model = services.writer_for_user(request.user, model_id)
+    count = services.delete_generations(cast(User, request.user), model)
+    said = ngettext("%(n)s post was deleted.", "%(n)s posts were deleted.", count)
+    messages.success(request, said % {"n": grouped(count)})
+    return redirect(page_for(request, model))
