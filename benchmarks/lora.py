@@ -1,16 +1,20 @@
 """How fast a fluent bot learns, against the same network and the same batches in PyTorch with transformers and PEFT.
 
     python -m benchmarks.lora ../shared/data/personas/SenSanders.jsonl.gz --rounds 5
+    python -m benchmarks.lora ../shared/data/personas/SenSanders.jsonl.gz --against ../before
 
 Both train SmolLM2-135M with LoRA of rank 16 on all linear maps, in rows of packed posts with a block-diagonal mask.
 PEFT adapts the seven maps of a layer one by one, we adapt the four joined ones. Each contender lives in a process of
 its own, and they take turns. Prints tokens per second (targets, without padding) and the loss of the first step of
-each: they agree if both have computed the same. Needs the dependency group `benchmarks`.
+each: they agree if both have computed the same. Needs the dependency group `benchmarks`. With `--against`, another
+source tree of ours, as `git worktree add` makes, takes turns with this one instead. Each process also tells how long
+its first step took, which builds the graph, and how much memory it needed at most.
 """
 
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,7 +28,7 @@ from models_app.ml.networks.llama.store import LIBRARY
 from models_app.ml.training.adapters.config import LENGTH, ROWS
 from models_app.ml.training.adapters.packing import PackedBatch, packed_batches
 
-from . import common
+from . import common, other_tree
 from .common import say
 from .personas import read_persona
 
@@ -111,9 +115,17 @@ def _prepared(path: Path, count: int) -> tuple[LlamaConfig, list[PackedBatch]]:
 def _contender(step: Callable[[PackedBatch], float], batches: Sequence[PackedBatch], name: str) -> common.Contender:
     """Return the contender that trains a step on each batch, in tokens per second."""
     tokens = sum(float(batch.weights.sum()) for batch in batches)
+    begun = time.perf_counter()
     first = step(batches[0]) / float(batches[0].weights.sum())
-    say(f"{name}: loss of the first step {first:.4f} nats per token")
-    return common.timed(lambda: [step(batch) for batch in batches], tokens)
+    say(f"{name}: first step {time.perf_counter() - begun:.1f} s, its loss {first:.4f} nats per token")
+    turn = common.timed(lambda: [step(batch) for batch in batches], tokens)
+
+    def run() -> float:
+        speed = turn()
+        say(f"{name}: {speed:.0f} tokens per second; {common.peak_megabytes():,.0f} MB of memory at most until now")
+        return speed
+
+    return run
 
 
 def _rotary_base(network: LlamaConfig) -> float:
@@ -156,14 +168,17 @@ def _state(network: LlamaConfig) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
-    if any(find_spec(name) is None for name in ("torch", "transformers", "peft")):
+    if not options.against and any(find_spec(name) is None for name in ("torch", "transformers", "peft")):
         raise SystemExit("Install the dependency group first: .uv/bin/uv sync --inexact --group benchmarks")
     facts = common.machine()
-    contenders = {
-        "ours": common.in_own_process(ours, options.posts, options.steps),
-        "PEFT float32": common.in_own_process(theirs, options.posts, options.steps, False),
-    }
-    if facts["native_bfloat16"]:
+    contenders = {"ours": common.in_own_process(ours, options.posts, options.steps)}
+    if options.against:
+        contenders["before"] = common.in_own_process(
+            other_tree.contender, options.against, "lora", "ours", options.posts, options.steps
+        )
+    else:
+        contenders["PEFT float32"] = common.in_own_process(theirs, options.posts, options.steps, False)
+    if facts["native_bfloat16"] and not options.against:
         contenders["PEFT bfloat16"] = common.in_own_process(theirs, options.posts, options.steps, True)
     rates = common.interleaved(contenders, options.rounds)
     body: list[list[object]] = [
@@ -179,6 +194,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("posts", type=Path, metavar="FILE", help="posts of a person, newest first")
     parser.add_argument("--steps", type=int, default=4, help="steps in a turn (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each (default: %(default)s)")
+    parser.add_argument("--against", type=Path, metavar="TREE", help="another source tree of ours, instead of PEFT")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     return parser.parse_args(arguments)
 

@@ -8,7 +8,6 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from botfactory.translation import translated
 from botfactory.uploaded import name_of
 from models_app.base_corpora import files
 from models_app.base_corpora.services import Options
@@ -88,7 +87,7 @@ class PrepareCorpusForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         found = [(file.name, f"{file.name} ({filesizeformat(file.bytes)})") for file in files.raw_files()]
-        languages = sorted(((code, translated(name)) for code, name in NAMES.items()), key=lambda pair: pair[1])
+        languages = sorted(((code, _(name)) for code, name in NAMES.items()), key=lambda pair: pair[1])
         for name, choices in (("inputs", found), ("languages", languages)):
             field = self.fields[name]
             assert isinstance(field, forms.MultipleChoiceField)

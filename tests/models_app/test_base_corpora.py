@@ -213,6 +213,13 @@ def test_the_page_is_for_administrators(charlie: Client, alice: User, bob: User,
     assert "Prepare the corpus mine" in desk.get("/admin/base-models/").content.decode()
 
 
+def test_languages_are_named_in_the_language_of_the_page(admin: User, raw: Path) -> None:
+    desk = signed_in(admin)
+    desk.cookies["django_language"] = "de"
+    page = desk.get(PAGE).content.decode()
+    assert "Deutsch" in page and "German" not in page
+
+
 def test_a_file_that_the_list_has_no_room_for_can_be_named(
     admin: User, raw: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
