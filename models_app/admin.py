@@ -5,13 +5,14 @@ from typing import cast
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.template.defaultfilters import filesizeformat
+from django.template.defaultfilters import filesizeformat, floatformat
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.desk import ReadOnlyAdmin
+from botfactory.durations import lasting
 from botfactory.translation import grouped, translated
 from models_app import integrity, registry, report_cards, services
 from models_app.base_models import services as bases
@@ -43,12 +44,12 @@ class TrainedModelAdmin(ReadOnlyAdmin[TrainedModel]):
         "is_demo",
         "parent_name",
         "corpus_name",
-        "posts",
-        "bits_per_character",
+        "learned",
+        "bits",
         "novelty",
         "voice",
         "told_apart",
-        "seconds",
+        "lasted",
         "stored",
         "created_at",
     ]
@@ -70,6 +71,18 @@ class TrainedModelAdmin(ReadOnlyAdmin[TrainedModel]):
     @admin.display(description=gettext_lazy("retired"), boolean=True, ordering="retired_at")
     def retired(self, model: TrainedModel) -> bool:
         return model.retired_at is not None
+
+    @admin.display(description=gettext_lazy("posts"), ordering="posts")
+    def learned(self, model: TrainedModel) -> str:
+        return grouped(model.posts)
+
+    @admin.display(description=gettext_lazy("bits per character"), ordering="bits_per_character")
+    def bits(self, model: TrainedModel) -> str:
+        return "–" if model.bits_per_character is None else floatformat(model.bits_per_character, 3)
+
+    @admin.display(description=gettext_lazy("took"), ordering="seconds")
+    def lasted(self, model: TrainedModel) -> str:
+        return "–" if model.seconds is None else lasting(model.seconds)
 
     @admin.display(description=gettext_lazy("size"), ordering="stored_bytes")
     def stored(self, model: TrainedModel) -> str:
@@ -209,15 +222,19 @@ class TrainedModelAdmin(ReadOnlyAdmin[TrainedModel]):
 
 @admin.register(Generation)
 class GenerationAdmin(ReadOnlyAdmin[Generation]):
-    list_display = ["model", "owner", "count", "seconds", "created_at"]
+    list_display = ["model", "owner", "count", "lasted", "created_at"]
     list_filter = ["created_at"]
     search_fields = ["id", "model__name", "owner__username"]
     list_select_related = ["model", "model__owner", "owner"]
     date_hierarchy = "created_at"
 
     @admin.display(description=gettext_lazy("posts"))
-    def count(self, generation: Generation) -> int:
-        return len(generation.posts)
+    def count(self, generation: Generation) -> str:
+        return grouped(len(generation.posts))
+
+    @admin.display(description=gettext_lazy("took"), ordering="seconds")
+    def lasted(self, generation: Generation) -> str:
+        return lasting(generation.seconds)
 
 
 @admin.register(PostReport)

@@ -20,10 +20,11 @@ from botfactory.accounts.models import SecurityEntry, User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
+from botfactory.webhooks.models import Webhook
 from models_app import model_files, report_cards, services, trainings
 from models_app.base_models import versions
 from models_app.ml import checkpoint
-from models_app.models import TrainedModel
+from models_app.models import BaseChange, TrainedModel
 from tests.conftest import PASSWORD, signed_in
 from tests.models_app.conftest import base as base
 from tests.models_app.conftest import corpus as corpus
@@ -110,6 +111,42 @@ def test_the_page_before_a_deletion_counts_posts_and_lists_none(desk: Client, co
     assert f"Posts: {posts}" in page and "Files: 0" not in page and "Jobs: 1" in page
     assert page.count("<li>Town</li>") == 1 and "Post object" not in page
     assert len(asked) <= 12
+
+
+def test_lists_group_digits_and_name_sources_in_the_language_of_the_page(
+    desk: Client, corpus: Corpus, base: TrainedModel
+) -> None:
+    TrainedModel.objects.filter(pk=base.pk).update(posts=12_345, seconds=122.78634189500008, bits_per_character=1.23456)
+    Corpus.objects.filter(pk=corpus.pk).update(posts_found=12_345, posts_kept=11_234, characters=1_234_567)
+    desk.cookies["django_language"] = "de"
+    models = desk.get("/admin/models_app/trainedmodel/").content.decode()
+    assert all(f">{shown}</td>" in models for shown in ("12.345", "2 min 3 s", "1,235"))
+    corpora = desk.get("/admin/tweets/corpus/").content.decode()
+    assert all(f">{shown}</td>" in corpora for shown in ("12.345", "11.234", "1.234.567", "Eingefügter Text"))
+    assert '<a href="?source=text">Eingefügter Text</a>' in corpora
+    assert "Eingefügter Text" in desk.get("/admin/tweets/corpus/?source=text").content.decode()
+    assert "0 Sammlungen" in desk.get("/admin/tweets/corpus/?source=x").content.decode()
+
+
+def test_the_page_before_a_deletion_is_german_throughout(desk: Client, corpus: Corpus, base: TrainedModel) -> None:
+    desk.cookies["django_language"] = "de"
+    pages = [
+        desk.get(f"/admin/tweets/corpus/{corpus.pk}/delete/").content.decode(),
+        act(desk, "tweets/corpus", "delete_selected", corpus),
+    ]
+    for page in pages:
+        assert "Das löscht Folgendes endgültig:" in page
+        assert f"Posts: {corpus.posts.count()}" in page and 'value="Löschen"' in page
+    kept = act(desk, "models_app/trainedmodel", "delete_selected", base)
+    assert "Das lässt sich nicht löschen:" in kept and 'name="post"' not in kept
+
+
+def test_webhooks_say_in_the_language_of_the_page_why_they_are_off(desk: Client, alice: User) -> None:
+    hook = Webhook.objects.create(owner=alice, url="https://example.org/", events=["job.failed"])
+    desk.cookies["django_language"] = "de"
+    page = act(desk, "webhooks/webhook", "switch_off", hook)
+    row = desk.get(f"/admin/webhooks/webhook/{hook.pk}/change/").content.decode()
+    assert all("administrator" not in shown and "Administration ausgeschaltet" in shown for shown in (page, row))
 
 
 def test_many_rows_are_not_deleted_at_once(desk: Client, admin: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,6 +307,17 @@ def test_a_deleted_account_takes_its_files_along(desk: Client, alice: User, mode
     assert f"Deleted with alice: 1 bot, 1 corpus, {posts} posts and {jobs} jobs." in page
     assert not User.objects.filter(pk=alice.pk).exists()
     assert not TrainedModel.objects.filter(owner=alice.pk).exists() and not path.exists()
+
+
+def test_jobs_of_others_about_a_persons_posts_are_counted_before_as_they_are_after(
+    desk: Client, alice: User, admin: User, model: TrainedModel
+) -> None:
+    report_cards.remake(model, by=admin)
+    versions.make_base(model, how=BaseChange.How.PROMOTED)
+    before = accounts.belongings(alice)
+    assert before["job"] == alice.jobs.count() + 1
+    assert accounts.delete_account(alice, by=admin) == before
+    assert TrainedModel.objects.filter(pk=model.pk, owner=None, is_base=True).exists()
 
 
 def test_two_administrators_are_not_deleted_together(desk: Client, admin: User) -> None:

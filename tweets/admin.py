@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any, Final, cast
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -9,15 +10,46 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.defaultfilters import filesizeformat
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from botfactory.accounts.models import User
 from botfactory.desk import ReadOnlyAdmin
+from botfactory.translation import grouped
 from tweets import deletion, opt_out
 from tweets.forms import OptOutForm
-from tweets.models import AuditEntry, Corpus, OptOut
-from tweets.sources.registry import network_of
+from tweets.models import BLEND, AuditEntry, Corpus, OptOut
+from tweets.sources.registry import SOURCES, kind_of, network_of
+
+#: What was made from corpora, as opt-outs count it and the audit log stores it (models_app/made_from.py).
+MADE: Final = {"bots": _("bots"), "outputs": _("generations")}
+
+
+def _label_of(source: str) -> str:
+    """Return the name of a source for people. One that was taken out of the product keeps its name for programs."""
+    if source == BLEND:
+        return capfirst(gettext("blend"))
+    return capfirst(gettext(kind_of(source).label)) if source in SOURCES else source
+
+
+def _named(gone: opt_out.Losses) -> opt_out.Losses:
+    """Return the same losses with nouns in the active language."""
+    return replace(gone, made={str(MADE.get(name, name)): number for name, number in gone.made.items()})
+
+
+class SourceFilter(admin.SimpleListFilter):
+    """The sources of which there are corpora, by their names for people."""
+
+    title = _("source")
+    parameter_name = "source"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        there = Corpus.objects.order_by("source").values_list("source", flat=True).distinct()
+        return [(source, _label_of(source)) for source in there]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Corpus]) -> QuerySet[Corpus]:
+        return queryset.filter(source=self.value()) if self.value() else queryset
 
 
 @admin.register(Corpus)
@@ -26,19 +58,35 @@ class CorpusAdmin(ReadOnlyAdmin[Corpus]):
     list_display = [
         "name",
         "owner",
-        "source",
+        "where_from",
         "basis",
         "state",
-        "posts_found",
-        "posts_kept",
-        "characters",
+        "found",
+        "kept",
+        "length",
         "stored",
         "created_at",
     ]
-    list_filter = ["state", "source", "basis", "created_at"]
+    list_filter = ["state", SourceFilter, "basis", "created_at"]
     search_fields = ["id", "name", "handle", "owner__username", "owner__email"]
     list_select_related = ["owner"]
     date_hierarchy = "created_at"
+
+    @admin.display(description=_("source"), ordering="source")
+    def where_from(self, corpus: Corpus) -> str:
+        return _label_of(corpus.source)
+
+    @admin.display(description=_("posts found"), ordering="posts_found")
+    def found(self, corpus: Corpus) -> str:
+        return grouped(corpus.posts_found)
+
+    @admin.display(description=_("posts kept"), ordering="posts_kept")
+    def kept(self, corpus: Corpus) -> str:
+        return grouped(corpus.posts_kept)
+
+    @admin.display(description=_("characters"), ordering="characters")
+    def length(self, corpus: Corpus) -> str:
+        return grouped(corpus.characters)
 
     @admin.display(description=_("stored"), ordering="stored_bytes")
     def stored(self, corpus: Corpus) -> str:
@@ -105,12 +153,12 @@ class OptOutAdmin(ReadOnlyAdmin[OptOut]):
                     by=cast(User, request.user),
                 )
                 said = gettext("%(handle)s is on the list. Deleted: %(gone)s.")
-                self.message_user(request, said % {"handle": account.handle, "gone": gone}, messages.SUCCESS)
+                self.message_user(request, said % {"handle": account.handle, "gone": _named(gone)}, messages.SUCCESS)
                 return redirect("admin:tweets_optout_changelist")
             context |= {
                 "account": account.handle,
                 "network_name": network_of(account.network).label,
-                "losses": opt_out.losses(account.network, account.handle),
+                "losses": _named(opt_out.losses(account.network, account.handle)),
             }
         return render(request, "admin/tweets/optout/add.html", context)
 
@@ -118,7 +166,7 @@ class OptOutAdmin(ReadOnlyAdmin[OptOut]):
     def delete_what_there_is(self, request: HttpRequest, entries: QuerySet[OptOut]) -> None:
         for entry in entries:
             gone = opt_out.enforce(entry, by=cast(User, request.user))
-            said = gettext("%(handle)s: deleted %(gone)s.") % {"handle": entry, "gone": gone}
+            said = gettext("Deleted for %(handle)s: %(gone)s.") % {"handle": entry, "gone": _named(gone)}
             self.message_user(request, said, messages.SUCCESS)
 
     def delete_model(self, request: HttpRequest, obj: OptOut) -> None:

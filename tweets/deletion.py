@@ -105,10 +105,16 @@ def delete_corpora_of(user: User, by: User | None = None) -> dict[str, int]:
 
 
 def count_corpora_of(user: User) -> dict[str, int]:
-    """Return what delete_corpora_of would delete, except the jobs, which are counted with the person's other jobs."""
+    """Return what delete_corpora_of would delete.
+
+    The person's own jobs are missing here, because they are counted with those that have nothing to do with a corpus.
+    """
     corpora = Corpus.objects.filter(owner=user)
+    numbers = corpora.values_list("pk", flat=True)
     return {
         "corpus": corpora.count(),
         "post": corpora.aggregate(posts=Count("posts"))["posts"],
         "file": sum(_count_files(corpus) for corpus in corpora),
+        # Such as a report card that an administrator had remade.
+        "job": jobs_of(numbers).exclude(owner=user).count(),
     }

@@ -7,10 +7,11 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from django.db import transaction
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 
-from botfactory.accounts import attempts, services, signup
+from botfactory.accounts import attempts, security_log, services, signup
 from botfactory.accounts.models import User
 from botfactory.accounts.stages import ConfirmAddress
 
@@ -71,6 +72,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         attempts.note_failure(request, credentials)
+        # Django's signal for this is also sent for the right password of a deactivated account.
+        account = attempts.account_of(credentials)
+        security_log.record_failure(security_log.Action.SIGN_IN_FAILED, who=account, request=request)
+
+    def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponseBase:
+        """Log the attempt and redirect to the page that says so. Only the right password gets this far."""
+        security_log.record_failure(security_log.Action.SIGN_IN_REFUSED, who=user, request=request)
+        response: HttpResponseBase = super().respond_user_inactive(request, user)
+        return response
 
     def get_login_stages(self) -> list[str]:
         own = f"{ConfirmAddress.__module__}.{ConfirmAddress.__qualname__}"

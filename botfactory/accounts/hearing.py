@@ -1,6 +1,7 @@
 """Write sign-ins, passwords and second factors to the security log, from the signals of Django and allauth.
 
-The signals arrive from every page and command, so the log misses nothing. We send no signals ourselves.
+The signals arrive from every page and command, so the log misses nothing. We send no signals ourselves. Failed
+sign-ins come from the adapter, which tells a wrong password from a deactivated account.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from django.contrib.auth import signals as auth_signals
 from django.dispatch import Signal
 from django.http import HttpRequest
 
-from botfactory.accounts import attempts, security_log
+from botfactory.accounts import security_log
 from botfactory.accounts.models import User
 from botfactory.accounts.security_log import Action
 
@@ -35,7 +36,6 @@ def begin() -> None:
     """Connect the signals. Called in AppConfig.ready."""
     for signal, action in _TOLD.items():
         signal.connect(_hear(action), weak=False, dispatch_uid=f"security log: {action}")
-    auth_signals.user_login_failed.connect(_password_failed)
     mfa_signals.authentication_failed.connect(_code_failed)
     mfa_signals.authenticator_added.connect(_factor_added)
     mfa_signals.authenticator_removed.connect(_factor_removed)
@@ -47,12 +47,6 @@ def _hear(action: Action) -> Any:
         security_log.record(action, who=user, request=request)
 
     return heard
-
-
-def _password_failed(
-    sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any
-) -> None:
-    security_log.record_failure(Action.SIGN_IN_FAILED, who=attempts.account_of(credentials), request=request)
 
 
 def _code_failed(sender: Any, user: User, request: HttpRequest | None = None, **kwargs: Any) -> None:

@@ -234,6 +234,7 @@ class SecurityEntry(models.Model):
     class Action(models.TextChoices):
         SIGNED_IN = "signed_in", gettext_lazy("Signed in")
         SIGN_IN_FAILED = "sign_in_failed", gettext_lazy("Wrong password")
+        SIGN_IN_REFUSED = "sign_in_refused", gettext_lazy("Right password, but deactivated")
         CODE_FAILED = "code_failed", gettext_lazy("Wrong two-factor code")
         PASSWORD_CHANGED = "password_changed", gettext_lazy("Password changed")
         PASSWORD_RESET = "password_reset", gettext_lazy("Password reset with a link")

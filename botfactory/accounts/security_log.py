@@ -64,7 +64,7 @@ def record(
 
 
 def record_failure(action: SecurityEntry.Action, *, who: User | None, request: HttpRequest | None) -> None:
-    """Write an entry for a wrong password or code, or count it in an existing one."""
+    """Write an entry for a sign-in or a code that failed, or count it in an existing one."""
     request = request or context.request
     address = address_of(request)
     with translation.override("en"):

@@ -60,6 +60,8 @@ SETTINGS: Final = (
 #: Those that the form leaves out, but a search can vary (models_app/search).
 FINER_SETTINGS: Final = ("dropout", "clip_norm", "beta_2")
 MAX_COMPARED: Final = 8
+#: The most symbols in a step of a training: batch size times sequence length. So many need some gigabytes of memory.
+MAX_SYMBOLS: Final = 2**16
 #: The name, without suffix, of the uploaded posts in an evaluation's folder.
 UPLOADED: Final = "posts"
 
@@ -259,6 +261,7 @@ def train(
             raise BaseError(_("A model keeps its vocabulary. Leave “Vocabulary” blank, or start from scratch."))
         shape = _of_tokens(small_network(shape), vocabulary)
     chosen = recipe(shape, budget, values or {}, continued=start is not None)
+    _require_memory(chosen)
     name = free_name(name)
     return jobs.submit(
         owner=by,
@@ -277,6 +280,17 @@ def train(
             "chosen": chosen.as_dict(),
         },
     )
+
+
+def _require_memory(chosen: PretrainConfig) -> None:
+    symbols = chosen.batch_size * chosen.sequence_length
+    if symbols > MAX_SYMBOLS:
+        message = _(
+            "%(batch)s × %(length)s are %(symbols)s symbols in a step, which don’t fit into memory. The batch size "
+            "times the sequence length can be at most %(most)s."
+        )
+        numbers = {"batch": chosen.batch_size, "length": chosen.sequence_length, "symbols": symbols}
+        raise BaseError(message % {name: grouped(number) for name, number in (numbers | {"most": MAX_SYMBOLS}).items()})
 
 
 def require_possible(*, by: User, budget: Budget, files: Sequence[str], validation: str, corpus: Corpus | None) -> None:

@@ -65,6 +65,26 @@ def test_failures_are_counted_by_account_and_address_and_in_the_log_of_the_proce
     assert SecurityEntry.objects.filter(who=alice).count() == 2
 
 
+def test_the_right_password_of_a_deactivated_account_is_told_apart_in_the_log_only(
+    alice: User, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("botfactory"), "propagate", True)
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    sign_in("alice", "not the password")
+    for _ in range(2):
+        sign_in("alice")
+    rows = list(SecurityEntry.objects.order_by("pk").values_list("action", "who_name", "address", "times"))
+    assert rows == [("sign_in_failed", "alice", "203.0.113.5", 1), ("sign_in_refused", "alice", "203.0.113.5", 2)]
+    assert "right password, but deactivated: alice from 203.0.113.5" in caplog.text
+    # Who doesn't know the password reads the same as for any account.
+    pages = [
+        Client().post("/accounts/login/", {"login": name, "password": "not the password"}, follow=True)
+        for name in ("alice", "nobody")
+    ]
+    assert all("Wrong username or password." in page.content.decode() for page in pages)
+    assert "deactivated" not in pages[0].content.decode()
+
+
 def test_passwords_two_factor_and_addresses_are_in_the_log(alice: User) -> None:
     client = sign_in("alice")
     change = {"oldpassword": PASSWORD, "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}

@@ -101,6 +101,7 @@ def test_what_cannot_be_trained_is_told(admin: User, alice: User, server: Path, 
         ({"vocabulary": 511}, "vocabulary must be a whole number from 512 to 65,536"),
         ({"vocabulary": 512, "start": base}, "keeps its vocabulary"),
         ({"values": {"batch_size": 0}}, "batch_size must be"),
+        ({"values": {"batch_size": 1025, "sequence_length": 64}}, "can be at most 65,536"),
         ({"values": {"hands": 2}}, "no setting hands"),
     ]
     for changed, sentence in cases:

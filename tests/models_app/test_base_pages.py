@@ -100,6 +100,7 @@ def test_the_page_queues_trainings_and_evaluations(admin: User, bob: User, serve
         ({"learn_from": ["../secret.txt"]}, "not one of the available choices"),
         ({"start": str(bob.pk)}, "not one of the available choices"),
         ({"batch_size": "0"}, "greater than or equal to 1"),
+        ({"batch_size": "4096", "sequence_length": "1024"}, "4,194,304 symbols in a step"),
         ({"new_tags": "2"}, "less than or equal to 1"),
         ({"vocabulary": "300"}, "greater than or equal to 512"),
         ({"vocabulary": "4096", "network": "lstm"}, "kind glr only"),

@@ -71,6 +71,16 @@ def test_newer_posts_are_refused_too(brought: Corpus, admin: User) -> None:
         services.bring_newer(brought)
 
 
+def test_the_desk_says_in_german_what_it_has_deleted(desk: Client, admin: User) -> None:
+    entry = OptOut.objects.create(network="bluesky", handle="jane.bsky.social", by=admin)
+    desk.cookies["django_language"] = "de"
+    sent = {"action": "delete_what_there_is", "_selected_action": [str(entry.pk)]}
+    page = desk.post("/admin/tweets/optout/", sent, follow=True)
+    assert [str(message) for message in page.context["messages"]] == [
+        "Gelöscht für @jane.bsky.social: Sammlungen: 0, Posts: 0, Bots: 0, Generierungen: 0."
+    ]
+
+
 def test_the_desk_asks_before_anything_is_deleted(desk: Client, brought: Corpus, model: TrainedModel) -> None:
     page = desk.post(ADDRESS, SENT)
     text = page.content.decode()
@@ -88,7 +98,7 @@ def test_confirmed_it_deletes_posts_models_and_what_they_wrote_and_nothing_else(
     paths = [model_files.path_of(model), model_files.path_of(child)]
     page = desk.post(ADDRESS, {**SENT, "confirmed": "yes"}, follow=True)
     assert [str(message) for message in page.context["messages"]] == [
-        "jane.bsky.social is on the list. Deleted: corpora: 1, posts: 300, bots: 2, outputs: 1."
+        "jane.bsky.social is on the list. Deleted: corpora: 1, posts: 300, bots: 2, generations: 1."
     ]
     assert list(Corpus.objects.all()) == [own]
     assert list(TrainedModel.objects.all()) == [base] and not Generation.objects.exists()
