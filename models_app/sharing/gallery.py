@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from botfactory.accounts.models import User
 from botfactory.accounts.rules import house_rules
 from botfactory.listing import CARDS_ON_A_PAGE, Listing
-from models_app import services, showing
+from models_app import showing
 from models_app.forms import GalleryForm, GenerateForm
 from models_app.in_browser.files import can_be_carried
 from models_app.models import TrainedModel
