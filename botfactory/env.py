@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
+from dotenv import load_dotenv
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
@@ -23,6 +24,23 @@ FALSE = {"0", "false", "no", "off"}
 LONGEST_SOCKET_PATH = 100
 # As in Django's check of the Host header: a name with other characters would match no request.
 _HOST: Final = re.compile(r"\*|\.?[a-z0-9.-]+|\[[a-f0-9:.]+\]", re.IGNORECASE)
+
+
+#: Databases that the product works with. What isn't Postgres is for one machine.
+_ENGINES: Final = frozenset({"django.db.backends.postgresql", "django.db.backends.sqlite3"})
+
+
+def read_env_file(path: Path) -> None:
+    """Take the variables of the file that aren't set yet. Raises ImproperlyConfigured if it can't be read."""
+    try:
+        load_dotenv(path)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"Can't read {path}: {error.strerror}. Make it readable for this account."
+        ) from error
+    except UnicodeDecodeError:
+        # Its message would contain the secrets around the letter.
+        raise ImproperlyConfigured(f"{path} isn't text in UTF-8. Save the file as UTF-8.") from None
 
 
 def env_str(name: str, default: str = "") -> str:
@@ -201,7 +219,11 @@ def env_mail(name: str) -> MailServer | None:
 
 def env_path(name: str, default: Path) -> Path:
     value = env_str(name)
-    return Path(value).expanduser().resolve() if value else default
+    try:
+        return Path(value).expanduser().resolve() if value else default
+    except (OSError, RuntimeError) as error:
+        reason = str(error).rstrip(".")
+        raise ImproperlyConfigured(f"{name}={value!r} isn't a folder ({reason}). Write its full path.") from None
 
 
 def env_secret(name: str, default: str = "") -> str:
@@ -268,7 +290,12 @@ def _field(name: str, each: Field[Any]) -> object:
 def database_of(name: str, url: str) -> dict[str, Any]:
     """Return Django's description of the database at `url`. Raises ImproperlyConfigured if it isn't one."""
     try:
-        return dict(dj_database_url.parse(url, conn_max_age=0, conn_health_checks=True))
+        found: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=0, conn_health_checks=True))
+        # Postgres can have the name in a service file. Processes don't share an SQLite database in memory.
+        has_name = found.get("NAME") not in ("", None, ":memory:") or "service" in found.get("OPTIONS", {})
+        if found["ENGINE"] not in _ENGINES or not has_name:
+            raise ValueError
+        return found
     except ValueError:
         # The message leaves out the value, which may contain a password.
         raise ImproperlyConfigured(
@@ -281,7 +308,7 @@ def celery_broker_url(redis_url: str) -> str:
     """Return `redis_url` as Celery writes it: sockets are `unix://` for redis-py and `redis+socket://` for kombu."""
     try:
         parts = urlsplit(redis_url)
-        if parts.scheme == "unix":
+        if parts.scheme == "unix" and parts.path.startswith("/"):
             return f"redis+socket://{parts.path}" + (f"?{parts.query}" if parts.query else "")
         if parts.scheme in {"redis", "rediss"} and parts.port != 0:
             return redis_url

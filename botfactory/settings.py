@@ -7,7 +7,6 @@ from pathlib import Path
 
 import django_stubs_ext
 from csp.constants import NONE, SELF
-from dotenv import load_dotenv
 
 from botfactory.env import (
     celery_broker_url,
@@ -27,18 +26,21 @@ from botfactory.env import (
     env_secret,
     env_servers,
     env_str,
+    read_env_file,
     stored_secret,
 )
 from tweets.sources.registry import networks
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-load_dotenv(BASE_DIR / ".env")
+read_env_file(BASE_DIR / ".env")
 # Classes such as ModelAdmin[Job] are subscripted for the type checker.
 django_stubs_ext.monkeypatch()
 
 # Storage
 BOTFACTORY_HOME = env_path("BOTFACTORY_HOME", BASE_DIR / "var")
-CHECKPOINTS_DIR = env_path("CHECKPOINTS_DIR", BASE_DIR / "checkpoints")
+# The base models that the product ships, for a CHECKPOINTS_DIR elsewhere that has none
+SHIPPED_DIR = BASE_DIR / "checkpoints"
+CHECKPOINTS_DIR = env_path("CHECKPOINTS_DIR", SHIPPED_DIR)
 # Files of posts for training and evaluating base models
 TRAINING_DIR = env_path("TRAINING_DIR", BOTFACTORY_HOME / "training")
 # Files of any format that an administrator can prepare a corpus of
@@ -246,7 +248,8 @@ LIMIT_WEBHOOKS = env_limit("LIMIT_WEBHOOKS", 20)
 # Writing: number of writers, the longest wait before further requests are refused, and memory per writer
 GENERATIONS_AT_ONCE = env_int("GENERATIONS_AT_ONCE", 2, minimum=1)
 GENERATION_WAIT_SECONDS = env_int("GENERATION_WAIT_SECONDS", 10, minimum=0)
-WRITER_MEMORY_MB = env_int("WRITER_MEMORY_MB", 500, minimum=50)
+MIN_WRITER_MEMORY_MB = 50
+WRITER_MEMORY_MB = env_int("WRITER_MEMORY_MB", 500, minimum=MIN_WRITER_MEMORY_MB)
 # Trainings give way to pages and writers: 0 to 19, as for the command `nice`
 TRAINER_NICE = env_int("TRAINER_NICE", 10, maximum=19)
 

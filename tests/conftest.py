@@ -80,6 +80,8 @@ def quick() -> Iterator[None]:
         patch.setattr(TransactionTestCase, "_fixture_teardown", shortcuts.empty_the_database)
         # Hashing is slow on purpose, and nearly every test needs a person.
         patch.setattr(PBKDF2PasswordHasher, "iterations", 1_000)
+        # Tests save models of their own, and some of them delete the shipped ones.
+        patch.setattr(settings, "SHIPPED_DIR", Path(settings.BOTFACTORY_HOME) / "shipped")
         yield
 
 

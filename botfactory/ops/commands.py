@@ -8,12 +8,14 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection
@@ -22,6 +24,8 @@ from django.db.migrations.executor import MigrationExecutor
 from botfactory import outages
 from botfactory.accounts.models import User
 from botfactory.accounts.services import UnknownAccount, terminal_account
+from botfactory.env import server_address
+from botfactory.ops.components import database_advice
 from botfactory.ops.schema import refuse_newer
 from botfactory.ops.setting_checks import LOCAL
 from botfactory.ops.supervisor import is_locked
@@ -67,7 +71,7 @@ class ProductCommand(BaseCommand):
             executor = MigrationExecutor(connection)
             behind = executor.migration_plan(executor.loader.graph.leaf_nodes())
         except DatabaseError as error:
-            raise CommandError(f"Can't reach the database: {str(error).strip()}. Check DATABASE_URL.") from error
+            raise unreachable(error) from error
         refuse_newer(executor.loader)
         if not behind:
             return
@@ -97,6 +101,13 @@ class ProductCommand(BaseCommand):
     def tell(self, text: str) -> None:
         """Write a line for the person to stderr, which keeps stdout for the command's result."""
         self.stderr.write(text, self.style.NOTICE)
+
+
+def unreachable(error: DatabaseError) -> CommandError:
+    """Return what tells the person why the database can't be opened, and what to check."""
+    reason = " ".join(str(error).split()).rstrip(".?")
+    advice = database_advice()
+    return CommandError(f"Can't reach the database: {reason}. {advice[0].upper()}{advice[1:]}.")
 
 
 @contextmanager
@@ -156,6 +167,45 @@ def _running_port() -> int:
     address = lock.read_text(encoding="utf-8") if is_locked(lock) else ""
     port = re.search(r":(\d+)/?$", address)
     return int(port[1]) if port else DEFAULT_PORT
+
+
+def add_address(parser: CommandParser) -> None:
+    """Add the option `--address` of a command that prints a link."""
+    parser.add_argument(
+        "--address",
+        type=site_address,
+        metavar="URL",
+        help="address of this site (default: from ALLOWED_HOSTS and HTTPS)",
+    )
+
+
+def site_address(text: str) -> str:
+    """Return the address of a site, such as https://bots.example.org, without a slash at its end."""
+    try:
+        address = server_address("--address", text)
+    except ImproperlyConfigured:
+        address = ""
+    parts = urlsplit(address)
+    if not address or parts.query or parts.fragment or any(letter.isspace() for letter in text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} isn't the address of a site. Write it with http:// or https://, such as https://bots.example.org"
+        )
+    return address
+
+
+def at_least(minimum: int) -> Callable[[str], int]:
+    """Return what reads the whole number of an option, which isn't smaller than `minimum`."""
+
+    def number(text: str) -> int:
+        try:
+            found = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} isn't a whole number") from None
+        if found < minimum:
+            raise argparse.ArgumentTypeError(f"{found} is too small. The minimum is {minimum}")
+        return found
+
+    return number
 
 
 def setting(text: str) -> tuple[str, float | int | str]:

@@ -28,6 +28,14 @@ def database() -> None:
         cursor.fetchone()
 
 
+def database_advice() -> str:
+    """Return what to do if the database can't be opened."""
+    if settings.DATABASE_URL:
+        return "check DATABASE_URL, and that the database server is running"
+    name = settings.DATABASES["default"]["NAME"]
+    return f"check that {name} is readable and writable; if it's damaged, restore it from a backup"
+
+
 def broker() -> None:
     with _client() as client:
         client.ping()

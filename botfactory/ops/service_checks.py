@@ -29,9 +29,7 @@ def database(report: Report) -> None:
     except Exception as error:
         report.problem(
             f"the database doesn't answer: {first_line(error)}",
-            "check DATABASE_URL, and that the database server is running"
-            if settings.DATABASE_URL
-            else f"check that {settings.DATABASES['default']['NAME']} is readable and writable",
+            components.database_advice(),
         )
         return
     report.ok(f"{connection.display_name} answers")

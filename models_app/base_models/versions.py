@@ -114,7 +114,10 @@ def _taken_in(tier: Tier) -> TrainedModel:
 
 
 def shipped_directory(tier: Tier = Tier.QUICK) -> Path:
-    return Path(settings.CHECKPOINTS_DIR) / SHIPPED[tier]
+    """Return where the shipped model of the tier is: in CHECKPOINTS_DIR, or in the repository if none is there."""
+    here = Path(settings.CHECKPOINTS_DIR)
+    is_empty = not any(checkpoint.is_there(here / name) for name in SHIPPED.values())
+    return Path(settings.SHIPPED_DIR if is_empty else here) / SHIPPED[tier]
 
 
 def shipped_sha256(tier: Tier = Tier.QUICK) -> str:

@@ -16,7 +16,7 @@ from botfactory.accounts.models import User
 from botfactory.listing import ListForm, Listing
 from botfactory.missing import missing_is_404
 from botfactory.translation import grouped
-from models_app import services
+from models_app import naming, services
 from models_app.keeping.views import page_for
 from models_app.models import TrainedModel
 
@@ -33,7 +33,8 @@ def written_list(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
     form = ListForm(request.GET)
     found = services.generations_for_user(request.user).filter(model=model).prefetch_related("kept_posts")
     listing = Listing(found, form, size=ON_A_PAGE)
-    context = {"model": model, "listing": listing, "form": form, "back": page_for(request, model)}
+    name = naming.shown(model) if model.is_base else model.name
+    context = {"model": model, "name": name, "listing": listing, "form": form, "back": page_for(request, model)}
     return render(request, "models_app/written.html", context, status=listing.status)
 
 

@@ -130,6 +130,12 @@ def read_vocabulary(directory: Path, network: Network) -> None:
     read(network.vocabulary, text)
 
 
+def is_there(directory: Path) -> bool:
+    """Return whether the directory exists, which a running save may just have set aside."""
+    # The third look is for a save that ended between the first two.
+    return directory.exists() or _aside(directory).exists() or directory.exists()
+
+
 def recover(directory: Path) -> None:
     """Repair the directory after a save that was killed half-way. No other save of it may be running."""
     for staged in directory.parent.glob(f".{glob.escape(directory.name)}.new-*"):
@@ -180,9 +186,13 @@ def _describe_once(directory: Path) -> dict[str, Any]:
     path = directory / CONFIG
     try:
         content = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(mark("%(file)s isn’t valid JSON. Restore the model from a backup."), file=path) from error
     found = content.get("format") if isinstance(content, dict) else None
+    if not isinstance(found, int) or (found == FORMAT and not _is_complete(content)):
+        raise CheckpointError(
+            mark("%(file)s doesn’t describe a model of Bot Factory. Restore the model from a backup."), file=path
+        )
     if found != FORMAT:
         raise CheckpointError(
             mark("%(file)s has format %(found)s, but this version reads %(known)s. Update Bot Factory."),
@@ -193,23 +203,42 @@ def _describe_once(directory: Path) -> dict[str, Any]:
     return dict(content)
 
 
+def _is_complete(content: Mapping[str, Any]) -> bool:
+    return isinstance(content.get("network"), dict) and isinstance(content.get("sha256"), str)
+
+
 def _load_once(directory: Path, *, as_stored: bool) -> Checkpoint:
     content = _describe_once(directory)
     data = (directory / WEIGHTS).read_bytes()
-    if hashlib.sha256(data).hexdigest() != content.get("sha256"):
+    if hashlib.sha256(data).hexdigest() != content["sha256"]:
         raise CheckpointError(
-            mark("The weights in %(directory)s have changed since they were saved. Restore the model from a backup."),
-            directory=directory,
+            mark(
+                "The weights in %(file)s are incomplete or have changed since they were saved. Restore the model from "
+                "a backup."
+            ),
+            file=directory / WEIGHTS,
         )
     try:
-        network = config_of(content.get("network", {}))
-        read_vocabulary(directory, network)
+        network = config_of(content["network"])
+    except ValueError as error:
+        raise CheckpointError(
+            mark(
+                "%(file)s describes a network that this version doesn’t know: %(reason)s Update Bot Factory, or "
+                "restore the model from a backup."
+            ),
+            file=directory / CONFIG,
+            reason=error,
+        ) from error
+    read_vocabulary(directory, network)
+    try:
         stored = load_tensors(data)
         kept = (np.float16, np.float32) if as_stored else (np.float32,)
         arrays = {name: array if array.dtype in kept else array.astype(np.float32) for name, array in stored.items()}
     except (ValueError, SafetensorError) as error:
         raise CheckpointError(
-            mark("The model in %(directory)s can’t be read: %(reason)s"), directory=directory, reason=error
+            mark("%(file)s can’t be read: %(reason)s. Restore the model from a backup."),
+            file=directory / WEIGHTS,
+            reason=error,
         ) from error
     _check_weights(network, arrays, directory)
     meta = content.get("meta")

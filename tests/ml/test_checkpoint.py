@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import save as save_tensors
 
 from models_app.ml import checkpoint as module
-from models_app.ml.checkpoint import CONFIG, WEIGHTS, Checkpoint, describe, load, recover, save
+from models_app.ml.checkpoint import CONFIG, WEIGHTS, Checkpoint, describe, is_there, load, recover, save
 from models_app.ml.config import NetworkConfig
 from models_app.ml.errors import CheckpointError
 from models_app.ml.networks.registry import kind_of
@@ -68,7 +68,7 @@ def test_damaged_weights_are_noticed(tmp_path: Path, checkpoint: Checkpoint, dam
         path.write_bytes({"flip": bytes(data), "cut": bytes(data[:-4]), "empty": b""}[damage])
     with pytest.raises(CheckpointError) as caught:
         load(tmp_path / "base")
-    assert str(tmp_path / "base") in str(caught.value)
+    assert str(path) in str(caught.value)
     assert caught.value.code == "checkpoint_damaged"
 
 
@@ -94,6 +94,37 @@ def test_another_network_in_the_config_is_noticed(tmp_path: Path, checkpoint: Ch
     path.write_text(json.dumps(content))
     with pytest.raises(CheckpointError, match="has no colour"):
         load(tmp_path / "base")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("nothing", "isn’t valid JSON. Restore the model from a backup."),
+        ("[" * 200_000, "isn’t valid JSON. Restore the model from a backup."),
+        ("{}", "doesn’t describe a model of Bot Factory. Restore the model from a backup."),
+        ('{"format": 1}', "doesn’t describe a model of Bot Factory. Restore the model from a backup."),
+        ('{"format": 2}', "has format 2, but this version reads 1. Update Bot Factory."),
+        ('{"format": 1, "network": {"kind": "gpt"}, "sha256": "SHA"}', "Update Bot Factory, or restore the model"),
+        ('{"format": 1, "network": {}, "sha256": "OTHER"}', "have changed since they were saved. Restore the model"),
+    ],
+)
+def test_what_is_wrong_with_a_model_names_the_file_and_what_to_do(
+    tmp_path: Path, checkpoint: Checkpoint, text: str, told: str
+) -> None:
+    saved = write(tmp_path / "base", checkpoint)
+    (tmp_path / "base" / CONFIG).write_text(text.replace("SHA", saved.sha256))
+    with pytest.raises(CheckpointError) as caught:
+        load(tmp_path / "base")
+    file = tmp_path / "base" / (WEIGHTS if "OTHER" in text else CONFIG)
+    assert str(file) in str(caught.value) and told in str(caught.value)
+
+
+def test_a_model_that_a_save_replaces_right_now_is_there(tmp_path: Path, checkpoint: Checkpoint) -> None:
+    assert not is_there(tmp_path / "base")
+    write(tmp_path / "base", checkpoint)
+    assert is_there(tmp_path / "base")
+    (tmp_path / "base").rename(tmp_path / ".base.old")
+    assert is_there(tmp_path / "base")
 
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from django.conf import settings
@@ -23,6 +23,15 @@ Examine = Callable[[str], list[checks.Finding]]
 
 #: Nothing listens there, so a connection is refused at once.
 NOWHERE = "redis://127.0.0.1:1/0"
+
+
+def failing(error: Exception) -> Callable[..., NoReturn]:
+    """Return a function that raises the error, whatever it's called with."""
+
+    def fail(*args: object, **values: object) -> NoReturn:
+        raise error
+
+    return fail
 
 
 @contextmanager

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+import re
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 
 from botfactory.accounts import signup
-from botfactory.accounts.models import User
+from botfactory.accounts.models import Invitation, User
 from botfactory.ops import commands
 from botfactory.ops.management.commands.run import Command as Run
 from botfactory.ops.management.commands.run import address_of_pages
+from tests.ops.helpers import failing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,13 +31,6 @@ class Updating(commands.ProductCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         pass
-
-
-def failing(error: Exception) -> Callable[..., NoReturn]:
-    def fail(*args: object, **values: object) -> NoReturn:
-        raise error
-
-    return fail
 
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -59,6 +54,44 @@ def home(settings: Any, tmp_path: Path) -> None:
 def test_days_that_no_calendar_has_are_told(admin: User, days: float, sentence: str) -> None:
     with pytest.raises(CommandError, match=sentence):
         call_command("invite", days=days)
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (["writer", "--memory", "3"], "--memory: 3 is too small. The minimum is 50"),
+        (["writer", "--threads", "0"], "--threads: 0 is too small. The minimum is 1"),
+        (["writer", "--threads", "two"], "--threads: 'two' isn't a whole number"),
+        (["run", "--importers", "0"], "--importers: 0 is too small. The minimum is 1"),
+        (["invite", "--address", "foo"], "'foo' isn't the address of a site"),
+        (["invite", "--address", "https://bots example.org"], "isn't the address of a site"),
+        (["reset_link", "alice", "--address", "https://bots.example.org/?page=2"], "isn't the address of a site"),
+    ],
+)
+def test_options_that_cannot_work_are_told(command: list[str], sentence: str) -> None:
+    with pytest.raises(CommandError, match=re.escape(sentence)):
+        call_command(*command)
+    assert not Invitation.objects.exists()
+
+
+def test_an_invitation_has_the_address_that_was_given(admin: User, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("invite", "--address", "https://bots.example.org/")
+    assert capsys.readouterr().out.startswith("https://bots.example.org/accounts/signup/?")
+
+
+@pytest.mark.parametrize(
+    ("url", "advice"),
+    [("postgres://db.lan/bots", "Check DATABASE_URL, and that"), ("", r"Check that .* restore it from a backup\.")],
+)
+def test_a_database_that_cannot_be_opened_is_told_with_what_to_check(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, url: str, advice: str
+) -> None:
+    settings.DATABASE_URL = url
+    monkeypatch.setattr(BaseDatabaseWrapper, "ensure_connection", failing(LOST))
+    with pytest.raises(CommandError, match=rf"Can't reach the database: the connection is lost\. {advice}"):
+        call_command("migrate", verbosity=0)
+    with pytest.raises(CommandError, match=rf"Can't reach the database: the connection is lost\. {advice}"):
+        call_command(Updating())
 
 
 @pytest.mark.parametrize("port", [-1, 0, 65_536, 99_999])

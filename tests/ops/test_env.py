@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -15,7 +17,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from botfactory import env
 from models_app.ml.networks.processor import wanted_products
+from tests.ops.helpers import failing
 from tests.ops.test_secure_settings import read
+from tests.product import ROOT
 from tweets.sources.registry import networks
 
 
@@ -48,11 +52,16 @@ def test_a_wrong_number_names_the_variable(monkeypatch: pytest.MonkeyPatch, valu
         ("BOTFACTORY_ML_PRODUCTS", "float16"),
         ("DATABASE_URL", "postgre://bots:secret@db.lan/bots"),
         ("DATABASE_URL", "postgres://bots:secret@db.lan:port/bots"),
+        ("DATABASE_URL", "postgres://bots:secret@db.lan"),
+        ("DATABASE_URL", "mysql://bots:secret@db.lan/bots"),
+        ("DATABASE_URL", "sqlite://:memory:"),
+        ("CHECKPOINTS_DIR", "~nobody-of-that-name/checkpoints"),
         ("FORWARDED_ALLOW_IPS", "proxy.lan"),
         ("JOB_STALE_SECONDS", "14"),
         ("LOG_LEVEL", "verbose"),
         ("REDIS_URL", "amqp://:secret@redis.lan"),
         ("REDIS_URL", "redis://:secret@redis.lan:port/0"),
+        ("REDIS_URL", "unix://valkey.sock"),
         ("TRAINER_NICE", "50"),
     ],
 )
@@ -60,6 +69,35 @@ def test_a_wrong_value_stops_the_start_with_the_name(monkeypatch: pytest.MonkeyP
     with pytest.raises(ImproperlyConfigured, match=name) as caught:
         read(monkeypatch, **{name: value})
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("command", ["run", "doctor", "migrate"])
+def test_commands_tell_a_wrong_setting_in_a_sentence(command: str) -> None:
+    environment = os.environ | {"DATABASE_URL": "postgre://bots:secret@db.lan/bots"}
+    started = [sys.executable, "manage.py", command]
+    done = subprocess.run(started, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.startswith(
+        "A setting is wrong: DATABASE_URL is invalid. Write postgres:"
+    )
+    assert len(done.stderr.splitlines()) == 1 and "secret" not in done.stderr
+
+
+def test_a_service_file_can_have_the_name_of_the_database() -> None:
+    found = env.database_of("DATABASE_URL", "postgres://?service=bots")
+    assert found["OPTIONS"] == {"service": "bots"}
+
+
+def test_a_file_of_settings_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / ".env"
+    env.read_env_file(file)
+    file.write_bytes("TOKEN_OF_A_TEST=pässword".encode("latin-1"))
+    with pytest.raises(ImproperlyConfigured, match=r"\.env isn't text in UTF-8") as caught:
+        env.read_env_file(file)
+    assert "ssword" not in str(caught.value)
+    monkeypatch.setattr(env, "load_dotenv", failing(PermissionError(13, "Permission denied")))
+    with pytest.raises(ImproperlyConfigured, match=r"Can't read .*\.env: Permission denied"):
+        env.read_env_file(file)
 
 
 def test_right_values_are_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,6 +52,9 @@ PARTS: Final[dict[str, list[Stop]]] = {
         Stop(
             "/models/{model}/", "A bot", "It writes new posts. Its tabs show the report card, the training and sharing."
         ),
+        Stop(
+            "/models/{model}/written/", "Everything it wrote", "All posts that it wrote for you, to read and to delete."
+        ),
         Stop("/generations/{generation}/why", "Why this post?", "The real posts that are closest to it."),
         Stop("/generations/{generation}/keep", "Edit and keep", "Change a post and keep your version."),
         Stop("/kept/", "Kept posts", "The posts that you kept, to search and export."),

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from botfactory.ops.commands import ProductCommand
+from botfactory.ops.commands import ProductCommand, at_least
 from models_app.writing.writer import Writer
 
 
@@ -16,20 +16,20 @@ class Command(ProductCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--threads",
-            type=int,
+            type=at_least(1),
             default=1,
             help="number of threads (default: 1; threads slow each other down, so start more writers instead)",
         )
         parser.add_argument(
             "--memory",
-            type=int,
+            type=at_least(settings.MIN_WRITER_MEMORY_MB),
             metavar="MB",
             default=settings.WRITER_MEMORY_MB,
-            help="memory for loaded bots (default: WRITER_MEMORY_MB)",
+            help=f"memory for loaded bots, at least {settings.MIN_WRITER_MEMORY_MB} (default: WRITER_MEMORY_MB)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        writer = Writer(threads=max(1, options["threads"]), megabytes=options["memory"])
+        writer = Writer(threads=options["threads"], megabytes=options["memory"])
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: writer.stop())
         writer.run()

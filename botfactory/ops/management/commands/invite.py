@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from botfactory.accounts import signup
 from botfactory.accounts.rules import house_rules
-from botfactory.ops.commands import OwnerCommand, address_of
+from botfactory.ops.commands import OwnerCommand, add_address, address_of
 
 
 class Command(OwnerCommand):
@@ -20,9 +20,7 @@ class Command(OwnerCommand):
         parser.add_argument("--uses", type=int, default=1, help="how many people can use it (default: 1)")
         parser.add_argument("--days", type=float, default=7, help="days until it expires; 0 means never (default: 7)")
         parser.add_argument("--note", default="", help="who it is for; only administrators see this")
-        parser.add_argument(
-            "--address", metavar="URL", help="address of this site (default: from ALLOWED_HOSTS and HTTPS)"
-        )
+        add_address(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         days = options["days"]

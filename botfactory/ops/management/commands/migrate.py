@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.commands import migrate
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.db.migrations.loader import MigrationLoader
 
-from botfactory.ops.commands import ProductCommand
+from botfactory.ops.commands import ProductCommand, unreachable
 from botfactory.ops.schema import refuse_newer
 
 
@@ -18,6 +18,10 @@ class Command(migrate.Command):
     def execute(self, *args: Any, **options: Any) -> str | None:
         # Django's checks already open the database, which is in this folder if it's SQLite.
         ProductCommand.make_home()
+        try:
+            connections[options["database"]].ensure_connection()
+        except DatabaseError as error:
+            raise unreachable(error) from error
         done: str | None = super().execute(*args, **options)
         return done
 

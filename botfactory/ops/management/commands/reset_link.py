@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 
 from botfactory.accounts import passwords
 from botfactory.accounts.services import terminal_account
-from botfactory.ops.commands import ProductCommand, address_of
+from botfactory.ops.commands import ProductCommand, add_address, address_of
 
 
 class Command(ProductCommand):
@@ -14,9 +14,7 @@ class Command(ProductCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
-        parser.add_argument(
-            "--address", metavar="URL", help="address of this site (default: from ALLOWED_HOSTS and HTTPS)"
-        )
+        add_address(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = terminal_account(options["username"])

@@ -17,7 +17,7 @@ from botfactory import doorbell
 from botfactory.jobs import kinds, reaper
 from botfactory.ops import valkey
 from botfactory.ops.announcement import Announcement
-from botfactory.ops.commands import DEFAULT_PORT, RUN_LOCK, ProductCommand
+from botfactory.ops.commands import DEFAULT_PORT, RUN_LOCK, ProductCommand, at_least
 from botfactory.ops.supervisor import AlreadyRunning, Process, Supervisor, only_one
 
 MAX_PORT: Final = 65_535
@@ -39,7 +39,9 @@ class Command(ProductCommand):
         parser.add_argument(
             "--port", type=int, default=DEFAULT_PORT, help=f"port to listen on (default: {DEFAULT_PORT})"
         )
-        parser.add_argument("--importers", type=int, default=2, help="number of imports at the same time (default: 2)")
+        parser.add_argument(
+            "--importers", type=at_least(1), default=2, help="number of imports at the same time (default: 2)"
+        )
 
     def prepare(self) -> None:
         """Lock this installation first: an older version that runs here needs the database as it is."""
