@@ -178,7 +178,7 @@ def test_a_file_that_cannot_be_read_is_replaced_by_another(alice: Person, tmp_pa
     alice.bring()
     alice.wait_for_state("Failed")
     expect(page.get_by_role("link", name="Choose another file")).to_be_visible()
-    expect(page.get_by_role("button", name="Delete", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Delete posts and import")).to_be_visible()
     # The same file would fail again.
     expect(page.get_by_role("button", name="Try again")).to_be_hidden()
     page.get_by_role("link", name="Choose another file").click()
