@@ -20,8 +20,8 @@ from models_app.ml.training.tf_threads import microbatches, share_out
 from .packing import PackedBatch
 
 Arrays = dict[str, NDArray[Any]]
-#: Logits exist for this many places at a time: 100 MB for 49,152 symbols.
-CHUNK: Final = 512
+#: Logits exist for this many places at a time: 50 MB for 49,152 symbols.
+CHUNK: Final = 256
 
 
 class AdapterLearner:
