@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import cast
+from typing import Final, cast
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -220,6 +220,10 @@ class TrainedModelAdmin(ReadOnlyAdmin[TrainedModel]):
         registry.delete(obj, by=cast(User, request.user))
 
 
+#: Seconds from which on fractions of a second don't matter.
+_LONG: Final = 10
+
+
 @admin.register(Generation)
 class GenerationAdmin(ReadOnlyAdmin[Generation]):
     list_display = ["model", "owner", "count", "lasted", "created_at"]
@@ -234,7 +238,8 @@ class GenerationAdmin(ReadOnlyAdmin[Generation]):
 
     @admin.display(description=gettext_lazy("took"), ordering="seconds")
     def lasted(self, generation: Generation) -> str:
-        return lasting(generation.seconds)
+        short = gettext_lazy("%(seconds)s s") % {"seconds": floatformat(generation.seconds, 2)}
+        return lasting(generation.seconds) if generation.seconds >= _LONG else str(short)
 
 
 @admin.register(PostReport)

@@ -202,7 +202,8 @@ class TrainedModel(models.Model):
     def told_apart_sentence(self) -> str:
         """Return how often a classifier tells the bot's posts from real ones, or "" if the report card doesn't say."""
         found = self.report.get("told_apart")
-        if not found:
+        # Rows that came in ZIPs of early versions were never checked.
+        if not found or found["posts"] < 1 or not 0 <= found["share"] <= 1:
             return ""
         sentence = _(
             "A classifier correctly judged %(times)s out of 100 posts as real or by the bot. 50 is guessing. Over many "

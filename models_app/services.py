@@ -230,7 +230,7 @@ def generation_for_user(user: Any, generation_id: uuid.UUID) -> Generation:
 
 
 def writer_for_user(user: Any, model_id: uuid.UUID) -> TrainedModel:
-    """Return the model if the person may see it or has posts by it: these stay theirs when sharing ends.
+    """Return the model if it's theirs, a base model, or has written for them: those posts stay theirs.
 
     Raises TrainedModel.DoesNotExist otherwise.
     """

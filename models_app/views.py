@@ -12,13 +12,14 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from botfactory.accounts.models import User
 from botfactory.disconnect import require_client
 from botfactory.jobs.states import State
-from botfactory.listing import CARDS_ON_A_PAGE, Listing
+from botfactory.listing import CARDS_ON_A_PAGE, ListForm, Listing
 from botfactory.missing import missing_is_404
 from botfactory.rest.errors import ApiError, expected
 from botfactory.rest.rate_limit import require_pace
@@ -91,7 +92,7 @@ def _page_of(
 ) -> HttpResponse:
     """Return the page of a bot, with status 400 for a form that was refused."""
     person = cast(User, request.user)
-    generation, *earlier = newest_two(person, model)
+    generation = model.generations.filter(owner=person).first()
     texts = services.card_posts_for_user(request.user, model)
     context = {
         "model": model,
@@ -110,7 +111,6 @@ def _page_of(
         "lineage": lineage.lineage_of(request.user, model),
         "rename_form": rename_form or RenameForm(initial={"name": model.name}),
         "generation": generation,
-        "has_earlier": bool(earlier),
         "people": ToldApart.of(model),
         "has_game": could_have_game(model),
         "reports": reports.open_reports(model)[:20] if model.owner_id == request.user.pk else [],
@@ -118,12 +118,6 @@ def _page_of(
         "can_be_carried": browser_files.can_be_carried(model),
     }
     return render(request, "models_app/model.html", context, status=400 if share_form or rename_form else 200)
-
-
-def newest_two(person: Any, model: TrainedModel) -> list[Generation | None]:
-    """Return what the model wrote last for this person, if any, or else None, and what it wrote before that."""
-    found = services.generations_for_user(person).filter(model=model) if person else Generation.objects.none()
-    return [*found[:2]] or [None]
 
 
 def guard_context(model: TrainedModel) -> dict[str, Any]:
@@ -251,6 +245,9 @@ def delete_generation(request: HttpRequest, generation_id: uuid.UUID) -> HttpRes
         raise Http404("There are no such posts.") from None
     services.delete_generation(generation)
     messages.success(request, _("The posts were deleted."))
+    if "page" in request.GET:
+        # It was in the list of everything that the model wrote.
+        return redirect(f"{reverse('written', args=[generation.model_id])}?{ListForm(request.GET).address()}")
     return redirect(page_for(request, generation.model))
 
 

@@ -111,6 +111,12 @@ class Job(models.Model):
         return self.state in ENDED
 
     @property
+    def ends_early(self) -> bool:
+        """Return whether it's being cancelled or its training stopped, so how far the whole is says nothing."""
+        is_stopping = self.state == State.RUNNING and self.stop_requested and self.progress.get("phase") == "training"
+        return self.state == State.CANCELLING or is_stopping
+
+    @property
     def took(self) -> timedelta | None:
         """Return how long an ended job took, from its first start on; None if it never started."""
         return self.finished_at - self.started_at if self.started_at and self.finished_at else None

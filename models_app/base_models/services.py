@@ -261,7 +261,7 @@ def train(
             raise BaseError(_("A model keeps its vocabulary. Leave “Vocabulary” blank, or start from scratch."))
         shape = _of_tokens(small_network(shape), vocabulary)
     chosen = recipe(shape, budget, values or {}, continued=start is not None)
-    _require_memory(chosen)
+    require_memory(chosen)
     name = free_name(name)
     return jobs.submit(
         owner=by,
@@ -282,7 +282,8 @@ def train(
     )
 
 
-def _require_memory(chosen: PretrainConfig) -> None:
+def require_memory(chosen: PretrainConfig) -> None:
+    """Raise BaseError if a step of the training would read too many symbols."""
     symbols = chosen.batch_size * chosen.sequence_length
     if symbols > MAX_SYMBOLS:
         message = _(

@@ -34,7 +34,14 @@ def written_list(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
     found = services.generations_for_user(request.user).filter(model=model).prefetch_related("kept_posts")
     listing = Listing(found, form, size=ON_A_PAGE)
     name = naming.shown(model) if model.is_base else model.name
-    context = {"model": model, "name": name, "listing": listing, "form": form, "back": page_for(request, model)}
+    context = {
+        "model": model,
+        "name": name,
+        "listing": listing,
+        "form": form,
+        "then": f"?page={listing.page.number}",
+        "back": page_for(request, model),
+    }
     return render(request, "models_app/written.html", context, status=listing.status)
 
 

@@ -131,9 +131,9 @@ def read_vocabulary(directory: Path, network: Network) -> None:
 
 
 def is_there(directory: Path) -> bool:
-    """Return whether the directory exists, which a running save may just have set aside."""
+    """Return whether the directory has a model, which a running save may just have set aside."""
     # The third look is for a save that ended between the first two.
-    return directory.exists() or _aside(directory).exists() or directory.exists()
+    return any((place / CONFIG).exists() for place in (directory, _aside(directory), directory))
 
 
 def recover(directory: Path) -> None:

@@ -89,9 +89,9 @@ class Surprise(Facts):
 
 
 class ToldApart(Facts):
-    share: float
+    share: float = Field(ge=0, le=1)
     error: float
-    posts: int
+    posts: int = Field(ge=1)
 
 
 class Report(Facts):

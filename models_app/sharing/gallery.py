@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from botfactory.accounts.models import User
 from botfactory.accounts.rules import house_rules
 from botfactory.listing import CARDS_ON_A_PAGE, Listing
-from models_app import showing
+from models_app import services, showing
 from models_app.forms import GalleryForm, GenerateForm
 from models_app.in_browser.files import can_be_carried
 from models_app.models import TrainedModel
@@ -26,7 +26,7 @@ from models_app.sharing import finding, links, tags
 from models_app.sharing import rights as sharing
 from models_app.sharing.picture import Picture
 from models_app.sharing.previews import preview_of
-from models_app.views import guard_context, newest_two, opening_context, written
+from models_app.views import guard_context, opening_context, written
 
 _YEAR: Final = 365 * 24 * 3600
 
@@ -71,7 +71,7 @@ def shared_page(request: HttpRequest, model_id: uuid.UUID | None = None, link: s
 def _shared(request: HttpRequest, model: TrainedModel, link: str) -> HttpResponse:
     rights = sharing.rights_of(request.user, model, link=link)
     may_write = sharing.Right.WRITE in rights
-    generation, *earlier = newest_two(request.user if may_write else None, model)
+    generation = services.generations_for_user(request.user).filter(model=model).first() if may_write else None
     samples = sharing.samples_of(model)
     context: dict[str, Any] = {
         "model": model,
@@ -92,7 +92,6 @@ def _shared(request: HttpRequest, model: TrainedModel, link: str) -> HttpRespons
         **guard_context(model),
         **opening_context(model, generation, cast(User, request.user) if may_write else None),
         "generation": generation,
-        "has_earlier": bool(earlier),
     }
     response = render(request, "models_app/shared.html", context)
     # People decide who gets a link; search engines must not spread it.

@@ -8,13 +8,15 @@ import { gettext, interpolate, ngettext } from "./words.js";
 /** Browsers limit the sockets per host. Further cards don't update until a reload. */
 const MOST = 12;
 
+/** How far the whole would be says nothing about a stop. */
+const endsEarly = (job) => job.state === "cancelling" || (job.state === "running" && job.stop_requested && job.progress.phase === "training");
+
 function line(job) {
   const { phase, unit = "epoch", epoch, epochs, total, message, seconds_left: left } = job.progress;
   if (hasEnded(job.state)) return job.error?.message ?? "";
   const waiting = waitingSentence(job);
   if (waiting) return waiting;
-  // How long the whole would take says nothing about a stop.
-  if (job.state === "cancelling" || (job.stop_requested && phase === "training")) return gettext("Stopping");
+  if (endsEarly(job)) return gettext("Stopping");
   // A kind of job without its own line here sends one.
   if (message && phase !== "waiting") return message;
   if (phase === "training" && !epochs) return interpolate(gettext("%(time)s left"), { time: duration(left) });
@@ -47,8 +49,7 @@ function follow(card) {
       setText(state, stateWord(newer.state));
       state.className = `state ${newer.state}`;
       setText(card.querySelector("[data-live-text]"), line(newer));
-      const isStopping = newer.stop_requested && newer.state === "running" && newer.progress.phase === "training";
-      setBar(bar, newer.state === "succeeded" ? 1 : isStopping ? null : (newer.progress.fraction ?? 0));
+      setBar(bar, newer.state === "succeeded" ? 1 : endsEarly(newer) ? null : (newer.progress.fraction ?? 0));
       if (hasEnded(newer.state)) socket.close();
     },
   });

@@ -13,6 +13,7 @@ from unittest.mock import Mock
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
+from pydantic import ValidationError
 
 from botfactory.accounts.models import User
 from botfactory.jobs import worker
@@ -27,6 +28,7 @@ from models_app.ml.networks.registry import products_per_symbol, small_network
 from models_app.ml.training import dataset, prebuilt
 from models_app.ml.training.learner import Learner
 from models_app.models import TrainedModel, TrainingMachine
+from models_app.moving import bots as moving
 from models_app.sharing import rights as sharing
 from tests.conftest import signed_in
 from tests.models_app.conftest import train
@@ -273,3 +275,12 @@ def test_copies_are_told_by_the_posts_own_keys_and_to_their_owner_alone(
 def test_told_apart_always_or_never_is_no_certainty(share: float, ends: str) -> None:
     model = TrainedModel(report={"told_apart": {"share": share, "error": 0.0, "posts": 20}})
     assert ends in model.told_apart_sentence and f"judged {share:.0%}".rstrip("%") in model.told_apart_sentence
+
+
+@pytest.mark.parametrize(("share", "posts"), [(1.5, 20), (-0.1, 20), (0.5, 0)])
+def test_a_card_with_impossible_figures_says_nothing_about_being_told_apart(share: float, posts: int) -> None:
+    card = {"share": share, "error": 0.0, "posts": posts}
+    assert TrainedModel(report={"told_apart": card}).told_apart_sentence == ""
+    # A ZIP can't bring one any more.
+    with pytest.raises(ValidationError, match="share|posts"):
+        moving.ToldApart(**card)

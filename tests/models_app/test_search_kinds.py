@@ -197,3 +197,11 @@ def test_the_spaces_that_come_with_the_product_are_valid(
         "learning_rate",
         "clip_norm",
     ]
+
+
+def test_a_search_whose_largest_step_cannot_fit_into_memory_is_refused() -> None:
+    told = bases.common("glr", None, Budget(megabytes=1), ["a.txt"], "v.txt", False)
+    space = {"batch_size": {"choices": [8, 4096]}, "sequence_length": {"low": 16, "high": 1024}}
+    with pytest.raises(BadSpace, match=r"4,096 × 1,024 are 4,194,304 symbols.*at most 65,536"):
+        bases.checked(space, told)
+    assert set(bases.checked(space | {"batch_size": {"choices": [8, 64]}}, told)) == set(space)

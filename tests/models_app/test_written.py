@@ -41,11 +41,6 @@ def test_all_posts_are_listed_newest_first(bot: TrainedModel, alice: User, bob: 
     assert "Bob’s" not in first + second
 
 
-def test_one_generation_needs_no_list(bot: TrainedModel, alice: User) -> None:
-    wrote(bot, alice, "The only one.")
-    assert "/written/" not in signed_in(alice).get(bot.get_absolute_url()).content.decode()
-
-
 def test_a_bot_that_wrote_nothing_says_so(bot: TrainedModel, alice: User, bob: User) -> None:
     assert "No posts yet." in signed_in(alice).get(f"/models/{bot.pk}/written/").content.decode()
     assert signed_in(bob).get(f"/models/{bot.pk}/written/").status_code == 404
@@ -71,9 +66,30 @@ def test_a_program_deletes_them_and_their_kept_answers(bot: TrainedModel, alice:
     assert program.ask("DELETE", f"/generations?model={bot.pk}").status_code == 204
     assert not KeptAnswer.objects.filter(body__contains=first["id"]).exists()
     assert [left.owner for left in Generation.objects.all()] == [bob]
+    assert program.ask("DELETE", f"/generations?model={bot.pk}").status_code == 204  # there are none left
     assert program.ask("DELETE", "/generations").status_code == 422
     assert Program(bob).ask("DELETE", f"/generations?model={bot.pk}").status_code == 204
     assert Program(bob).ask("DELETE", f"/generations?model={bot.pk}").status_code == 404
+
+
+def test_a_wrong_address_says_so_once(bot: TrainedModel, alice: User) -> None:
+    for number in range(3):
+        wrote(bot, alice, f"Post {number}.")
+    answer = signed_in(alice).get(f"/models/{bot.pk}/written/?page=abc")
+    assert answer.status_code == 400 and answer.content.decode().count('role="alert"') == 1
+    assert "Post 2." in answer.content.decode()
+
+
+def test_deleting_one_of_the_list_leads_back_to_its_page(bot: TrainedModel, alice: User) -> None:
+    written = [wrote(bot, alice, f"Post {number}.") for number in range(ON_A_PAGE + 2)]
+    client = signed_in(alice)
+    page = client.get(f"/models/{bot.pk}/written/?page=2").content.decode()
+    action = f"/generations/{written[0].pk}/delete?page=2"
+    assert f'action="{action}"' in page
+    assert client.post(action)["Location"] == f"/models/{bot.pk}/written/?page=2"
+    assert client.post(f"/generations/{written[1].pk}/delete")["Location"] == bot.get_absolute_url()
+    # Beyond the last page is the last page.
+    assert "Post 2." in client.get(f"/models/{bot.pk}/written/?page=2").content.decode()
 
 
 def test_posts_by_a_bot_that_is_no_longer_shared_stay_the_persons(bot: TrainedModel, alice: User, bob: User) -> None:

@@ -40,16 +40,14 @@ def summed_cross_entropy(
 def _losses(hidden: Tensor, head: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Return the cross-entropies (N,) and the gradients (N, W) of their sum, both in float32.
 
-    The gradient is (softmax - one-hot targets) @ head. Subtracting the targets' rows of the head afterwards saves two
-    passes over (N, V). The product rounds the probabilities, so what it took too much or too little for the target is
-    made up for: it counts where a target is almost certain.
+    The gradient is (softmax - one-hot targets) @ head. The error at a target is computed in float32 and rounded
+    afterwards, since it's tiny where the target is almost certain.
     """
     logits = tf.cast(tf.matmul(hidden, head, transpose_b=True), tf.float32)
     probabilities = tf.nn.softmax(logits)
-    rounded = tf.cast(probabilities, head.dtype)
     at = tf.stack([tf.range(tf.shape(targets)[0]), targets], 1)
     # The log-sum-exp is the largest logit minus the logarithm of its probability, which can't be 0.
     losses = tf.reduce_max(logits, -1) - tf.math.log(tf.reduce_max(probabilities, -1)) - tf.gather_nd(logits, at)
-    missing = 1 - tf.gather_nd(probabilities, at) + tf.cast(tf.gather_nd(rounded, at), tf.float32)
-    true = missing[:, None] * tf.cast(tf.gather(head, targets), tf.float32)
-    return losses, tf.cast(tf.matmul(rounded, head), tf.float32) - true
+    small = tf.cast(tf.gather_nd(probabilities, at) - 1, head.dtype)
+    errors = tf.tensor_scatter_nd_update(tf.cast(probabilities, head.dtype), at, small)
+    return losses, tf.cast(tf.matmul(errors, head), tf.float32)

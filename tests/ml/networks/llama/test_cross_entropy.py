@@ -25,12 +25,20 @@ def test_losses_and_gradients_are_those_of_tensorflow(chunk: int) -> None:
     np.testing.assert_allclose(gradient, tf.convert_to_tensor(theirs.gradient(whole, hidden)), rtol=1e-4, atol=1e-6)
 
 
-def test_a_target_that_is_almost_certain_keeps_its_small_gradient_in_half_precision() -> None:
-    """bfloat16 has no number between 0.996 and 1, and this target's probability is 0.9981."""
-    head = tf.cast(tf.eye(2), tf.bfloat16)
-    missing = 1 / (1 + np.exp(6.25))
-    *_, gradient = ours(tf.constant([[6.25, 0.0]]), head, tf.constant([0]), tf.ones(1), 1)
-    np.testing.assert_allclose(gradient, [[-missing, missing]], rtol=0.01)
+@pytest.mark.parametrize("logit", [4.0, 7.0, 9.0])
+def test_a_target_that_is_almost_certain_keeps_its_small_gradient_in_half_precision(logit: float) -> None:
+    """bfloat16 has no number between 0.996 and 1, and the target's row of the head is far larger than the gradient."""
+    rng = np.random.default_rng(0)
+    head = tf.cast(tf.constant(rng.normal(0, 1, (300, 64)), tf.float32), tf.bfloat16)
+    exact = tf.cast(head, tf.float64).numpy()
+    hidden = np.linalg.lstsq(exact[:8], np.array([logit + 2] + [0.0] * 7), rcond=None)[0]
+    hidden = tf.cast(tf.constant(hidden[None], tf.float32), tf.bfloat16)
+    logits = tf.cast(hidden, tf.float64).numpy() @ exact.T
+    errors = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+    errors[0, 0] -= 1
+    *_, gradient = ours(tf.cast(hidden, tf.float32), head, tf.constant([0]), tf.ones(1), 1)
+    expected = errors @ exact
+    assert np.linalg.norm(gradient - expected) < 0.02 * np.linalg.norm(expected), errors[0, 0]
 
 
 def test_an_impossible_target_costs_as_much_as_its_logit_says() -> None:

@@ -10,21 +10,27 @@ from models_app.ml.networks.llama import fused
 from tests.ml.training.adapters.test_learner import batches, learner
 
 
-def trained() -> dict[str, Any]:
-    made = learner()
+def trained(products: str) -> dict[str, Any]:
+    made = learner(products)
     for batch in batches():
         made.train(batch, learning_rate=0.01)
     return made.weights()
 
 
-def test_a_machine_without_xla_learns_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert fused.has_xla()
-    with_xla = trained()
-    monkeypatch.setattr(fused, "has_xla", lambda: False)
-    without = trained()
-    assert max(np.abs(array).max() for array in without.values()) > 0.01
-    for name, array in without.items():
-        np.testing.assert_allclose(with_xla[name], array, atol=2e-4)
+@pytest.mark.parametrize(("products", "close"), [("float32", 2e-4), ("bfloat16", 5e-3)])
+def test_a_machine_without_xla_learns_the_same(products: str, close: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {}
+    for xla in (True, False):
+        monkeypatch.setattr(fused, "has_xla", lambda xla=xla: xla)
+        found[xla] = trained(products)
+    assert max(np.abs(array).max() for array in found[False].values()) > 0.01
+    for name, array in found[False].items():
+        np.testing.assert_allclose(found[True][name], array, atol=close)
+
+
+def test_this_processor_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fused, "has_gpu", lambda: False)
+    assert fused.has_xla.__wrapped__()
 
 
 def test_a_failing_compiler_is_noticed(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
@@ -32,6 +38,7 @@ def test_a_failing_compiler_is_noticed(monkeypatch: pytest.MonkeyPatch, caplog: 
         assert options["jit_compile"]
         raise tf.errors.UnimplementedError(None, None, "no XLA on this platform")
 
+    monkeypatch.setattr(fused, "has_gpu", lambda: False)
     monkeypatch.setattr(tf, "function", refuse)
     assert not fused.has_xla.__wrapped__()
     assert "no XLA on this platform" in caplog.text
