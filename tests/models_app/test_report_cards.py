@@ -282,5 +282,5 @@ def test_a_card_with_impossible_figures_says_nothing_about_being_told_apart(shar
     card = {"share": share, "error": 0.0, "posts": posts}
     assert TrainedModel(report={"told_apart": card}).told_apart_sentence == ""
     # A ZIP can't bring one any more.
-    with pytest.raises(ValidationError, match="share|posts"):
+    with pytest.raises(ValidationError, match=r"share|posts"):
         moving.ToldApart(**card)
