@@ -11,6 +11,8 @@ from .common import Contender
 
 #: What is imported anew: our packages, and the benchmarks that import from them.
 _OURS: Final = ("models_app", "tweets", "botfactory", "benchmarks")
+#: These import nothing of ours. The second keeps the contender between its turns.
+_SHARED: Final = ("benchmarks", "benchmarks.common", __name__)
 
 
 def contender(tree: Path, module: str, make: str, *arguments: Any) -> Contender:
@@ -20,11 +22,9 @@ def contender(tree: Path, module: str, make: str, *arguments: Any) -> Contender:
     """
     if not (tree / "models_app" / "ml").is_dir():
         raise SystemExit(f"{tree} isn't a source tree of Bot Factory.")
-    benchmarks = sys.modules["benchmarks"]
     # A spawned process imports the main module first, and with it the packages of this tree.
-    for name in [name for name in sys.modules if name.partition(".")[0] in _OURS]:
+    for name in [name for name in sys.modules if name.partition(".")[0] in _OURS and name not in _SHARED]:
         del sys.modules[name]
-    sys.modules["benchmarks"] = benchmarks
     sys.path.insert(0, str(tree.resolve()))
     made: Contender = getattr(import_module(f"benchmarks.{module}"), make)(*arguments)
     return made
