@@ -283,4 +283,4 @@ def test_a_card_with_impossible_figures_says_nothing_about_being_told_apart(shar
     assert TrainedModel(report={"told_apart": card}).told_apart_sentence == ""
     # A ZIP can't bring one any more.
     with pytest.raises(ValidationError, match=r"share|posts"):
-        moving.ToldApart(**card)
+        moving.ToldApart.model_validate(card)
