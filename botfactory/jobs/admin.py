@@ -17,7 +17,6 @@ from botfactory.jobs import events, kinds, services
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job, JobEvent
 from botfactory.jobs.states import State
-from botfactory.translation import grouped
 
 _CANCELLED: Final = ngettext_lazy("%(count)s job cancelled.", "%(count)s jobs cancelled.", "count")
 _QUEUED: Final = ngettext_lazy("%(count)s job queued again.", "%(count)s jobs queued again.", "count")
@@ -122,4 +121,4 @@ class JobAdmin(ReadOnlyAdmin[Job]):
             except (NotPossible, LimitReached) as refusal:
                 self.message_user(request, f"{job.shown_title}: {refusal}", messages.WARNING)
         if count:
-            self.message_user(request, done % {"count": grouped(count)}, messages.SUCCESS)
+            self.message_user(request, done % {"count": count}, messages.SUCCESS)

@@ -305,7 +305,7 @@ def delete_generations(request: HttpRequest, query: Query[GenerationsOf]) -> Sta
     try:
         model = services.writer_for_user(person(request), query.model)
     except TrainedModel.DoesNotExist:
-        raise not_found("model") from None
+        raise bad_value("model", _("There is no such model, or it isn’t yours."), code="unknown_model") from None
     services.delete_generations(person(request), model)
     return Status(204, None)
 

@@ -194,7 +194,7 @@ def test_the_report_card_is_shown_with_its_yardsticks_and_how_it_was_computed(
         assert words in page
     assert page.count("<progress") >= 8
     share = model.report["told_apart"]["share"]
-    assert f"A classifier correctly judged {round(100 * share)} out of 100 posts as real or by the bot (±" in page
+    assert f"A classifier correctly judged {round(100 * share)} out of 100 posts as real or by the bot." in page
     assert "data-report" not in signed_in(alice).get(f"/models/{base.pk}/").content.decode()
 
 
