@@ -245,7 +245,7 @@ def delete_generation(generation: Generation) -> None:
         generation.delete()
 
 
-def delete_generations(owner: User, model: TrainedModel) -> int:
+def delete_generations(owner: User, model: uuid.UUID) -> int:
     """Delete everything that the model wrote for this person and return the number of posts. Kept posts stay."""
     rows = Generation.objects.filter(owner=owner, model=model)
     with transaction.atomic():

@@ -51,7 +51,7 @@ def written_list(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
 def delete_written(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
     """Delete everything that the model wrote for the person, apart from what they kept."""
     model = services.writer_for_user(request.user, model_id)
-    count = services.delete_generations(cast(User, request.user), model)
+    count = services.delete_generations(cast(User, request.user), model.pk)
     said = ngettext("%(n)s post was deleted.", "%(n)s posts were deleted.", count)
     messages.success(request, said % {"n": grouped(count)})
     return redirect(page_for(request, model))
