@@ -1,8 +1,8 @@
 """What a Llama's training computes between its matrix products, forward and backward. Imports TensorFlow.
 
-On a processor, XLA compiles each of these functions into few passes over memory. They take and return the dtype of the
-products, so nothing wider is kept for the backward pass, and they compute in float32. A map's result comes in two parts
-that are added here: the product with the frozen matrix, and that with the adapter (None if there is no adapter).
+On a processor, XLA compiles each of these functions into few passes over memory. They compute in float32, but take and
+return the dtype of the products, except for the residual stream. A map's result comes in two parts, which are added
+here: the product with the frozen matrix, and that with the adapter (None if there is no adapter).
 
 What is compiled stays for the life of the process, for each shape of a batch. Each training has a process of its own.
 """
