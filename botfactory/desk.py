@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final, TypeVar
 
 from django.contrib import admin, messages
@@ -17,6 +17,16 @@ from botfactory.translation import grouped
 MAX_DELETED_AT_ONCE: Final = 500
 
 Row = TypeVar("Row", bound=Model)
+
+
+def number_column(field: str, description: Any) -> Callable[[Any, Any], str]:
+    """Return a column of a list: the whole numbers of a field as the language of the page writes them."""
+
+    @admin.display(description=description, ordering=field)
+    def shown(_admin: Any, row: Any) -> str:
+        return grouped(getattr(row, field))
+
+    return shown
 
 
 class ReadOnlyAdmin(admin.ModelAdmin[Row]):

@@ -24,8 +24,6 @@ FALSE = {"0", "false", "no", "off"}
 LONGEST_SOCKET_PATH = 100
 # As in Django's check of the Host header: a name with other characters would match no request.
 _HOST: Final = re.compile(r"\*|\.?[a-z0-9.-]+|\[[a-f0-9:.]+\]", re.IGNORECASE)
-
-
 #: Databases that the product works with. What isn't Postgres is for one machine.
 _ENGINES: Final = frozenset({"django.db.backends.postgresql", "django.db.backends.sqlite3"})
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
-from botfactory.desk import ReadOnlyAdmin
+from botfactory.desk import ReadOnlyAdmin, number_column
 from botfactory.durations import lasting
 from botfactory.translation import grouped, translated
 from models_app import integrity, registry, report_cards, services
@@ -22,6 +22,9 @@ from models_app.models import Generation, PostReport, TrainedModel
 from models_app.sharing import demo
 from models_app.sharing import rights as sharing
 from tweets.errors import CorpusError
+
+#: Seconds from which on fractions of a second don't matter.
+_LONG: Final = 10
 
 
 def share_of(model: TrainedModel, measure: str) -> str:
@@ -72,9 +75,7 @@ class TrainedModelAdmin(ReadOnlyAdmin[TrainedModel]):
     def retired(self, model: TrainedModel) -> bool:
         return model.retired_at is not None
 
-    @admin.display(description=gettext_lazy("posts"), ordering="posts")
-    def learned(self, model: TrainedModel) -> str:
-        return grouped(model.posts)
+    learned = number_column("posts", gettext_lazy("posts"))
 
     @admin.display(description=gettext_lazy("bits per character"), ordering="bits_per_character")
     def bits(self, model: TrainedModel) -> str:
@@ -220,10 +221,6 @@ class TrainedModelAdmin(ReadOnlyAdmin[TrainedModel]):
         registry.delete(obj, by=cast(User, request.user))
 
 
-#: Seconds from which on fractions of a second don't matter.
-_LONG: Final = 10
-
-
 @admin.register(Generation)
 class GenerationAdmin(ReadOnlyAdmin[Generation]):
     list_display = ["model", "owner", "count", "lasted", "created_at"]
@@ -238,8 +235,9 @@ class GenerationAdmin(ReadOnlyAdmin[Generation]):
 
     @admin.display(description=gettext_lazy("took"), ordering="seconds")
     def lasted(self, generation: Generation) -> str:
-        short = gettext_lazy("%(seconds)s s") % {"seconds": floatformat(generation.seconds, 2)}
-        return lasting(generation.seconds) if generation.seconds >= _LONG else str(short)
+        if generation.seconds >= _LONG:
+            return lasting(generation.seconds)
+        return _("%(seconds)s s") % {"seconds": floatformat(generation.seconds, 2)}
 
 
 @admin.register(PostReport)

@@ -51,8 +51,14 @@ def _first_free(wanted: str, taken: set[str]) -> str:
     return name
 
 
-def shown(model: TrainedModel) -> str:
+def called(model: TrainedModel) -> str:
     """Return what people call the model. A base model's own name is one of the server's directories."""
     if model.is_base:
         return _("The fluent base model") if model.tier == Tier.FLUENT else _("The base model")
-    return _("%(name)s (%(tier)s)") % {"name": model.name, "tier": model.get_tier_display()}
+    return model.name
+
+
+def shown(model: TrainedModel) -> str:
+    """Return what people call the model, with the tier of a bot."""
+    name = called(model)
+    return name if model.is_base else _("%(name)s (%(tier)s)") % {"name": name, "tier": model.get_tier_display()}

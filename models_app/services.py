@@ -249,11 +249,11 @@ def delete_generations(owner: User, model: uuid.UUID) -> int:
     """Delete everything that the model wrote for this person and return the number of posts. Kept posts stay."""
     rows = Generation.objects.filter(owner=owner, model=model)
     with transaction.atomic():
-        written = dict(rows.values_list("pk", "posts"))
-        idempotency.forget(*written)
+        written = {pk: len(posts) for pk, posts in rows.values_list("pk", "posts").iterator()}
+        idempotency.forget_all(written, owner)
         for some in batches(written):
             rows.filter(pk__in=some).delete()
-    return sum(len(posts) for posts in written.values())
+    return sum(written.values())
 
 
 def generate(*, model: TrainedModel, owner: User, sampling: SamplingConfig) -> Generation:

@@ -245,7 +245,8 @@ def delete_generation(request: HttpRequest, generation_id: uuid.UUID) -> HttpRes
         raise Http404("There are no such posts.") from None
     services.delete_generation(generation)
     messages.success(request, _("The posts were deleted."))
-    if "page" in request.GET:
+    others = services.generations_for_user(request.user).filter(model=generation.model_id)
+    if "page" in request.GET and others.exists():
         # It was in the list of everything that the model wrote.
         return redirect(f"{reverse('written', args=[generation.model_id])}?{ListForm(request.GET).address()}")
     return redirect(page_for(request, generation.model))

@@ -24,7 +24,7 @@ from botfactory.webhooks.models import Webhook
 from models_app import model_files, report_cards, services, trainings
 from models_app.base_models import versions
 from models_app.ml import checkpoint
-from models_app.models import BaseChange, TrainedModel
+from models_app.models import BaseChange, Generation, TrainedModel
 from tests.conftest import PASSWORD, signed_in
 from tests.models_app.conftest import base as base
 from tests.models_app.conftest import corpus as corpus
@@ -126,6 +126,14 @@ def test_lists_group_digits_and_name_sources_in_the_language_of_the_page(
     assert '<a href="?source=text">Eingefügter Text</a>' in corpora
     assert "Eingefügter Text" in desk.get("/admin/tweets/corpus/?source=text").content.decode()
     assert "0 Sammlungen" in desk.get("/admin/tweets/corpus/?source=x").content.decode()
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0.314, "0.31 s"), (9.99, "9.99 s"), (83, "1 min 23 s")])
+def test_short_generations_took_fractions_of_a_second(
+    desk: Client, alice: User, base: TrainedModel, seconds: float, shown: str
+) -> None:
+    Generation.objects.create(model=base, owner=alice, posts=["Hello."], seconds=seconds)
+    assert f">{shown}</td>" in desk.get("/admin/models_app/generation/").content.decode()
 
 
 def test_the_page_before_a_deletion_is_german_throughout(desk: Client, corpus: Corpus, base: TrainedModel) -> None:

@@ -15,8 +15,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from botfactory.accounts.models import User
-from botfactory.desk import ReadOnlyAdmin
-from botfactory.translation import grouped
+from botfactory.desk import ReadOnlyAdmin, number_column
 from tweets import deletion, opt_out
 from tweets.forms import OptOutForm
 from tweets.models import BLEND, AuditEntry, Corpus, OptOut
@@ -76,17 +75,9 @@ class CorpusAdmin(ReadOnlyAdmin[Corpus]):
     def where_from(self, corpus: Corpus) -> str:
         return _label_of(corpus.source)
 
-    @admin.display(description=_("posts found"), ordering="posts_found")
-    def found(self, corpus: Corpus) -> str:
-        return grouped(corpus.posts_found)
-
-    @admin.display(description=_("posts kept"), ordering="posts_kept")
-    def kept(self, corpus: Corpus) -> str:
-        return grouped(corpus.posts_kept)
-
-    @admin.display(description=_("characters"), ordering="characters")
-    def length(self, corpus: Corpus) -> str:
-        return grouped(corpus.characters)
+    found = number_column("posts_found", _("posts found"))
+    kept = number_column("posts_kept", _("posts kept"))
+    length = number_column("characters", _("characters"))
 
     @admin.display(description=_("stored"), ordering="stored_bytes")
     def stored(self, corpus: Corpus) -> str:

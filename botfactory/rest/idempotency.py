@@ -9,15 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from datetime import timedelta
-from functools import reduce
-from operator import or_
 from typing import Any, Final, TypeVar
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -34,8 +31,7 @@ REPLAYED: Final = "Idempotency-Replayed"
 KEPT_FOR = timedelta(hours=24)
 #: A process that claimed a key longer ago and hasn't answered is presumed dead.
 DEAD_AFTER = timedelta(minutes=10)
-#: Ids that one search of the kept answers looks for.
-_AT_ONCE: Final = 50
+_NUMBER = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SANE = re.compile(r"[\x21-\x7e]{1,255}")
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -102,14 +98,21 @@ def forget_old() -> None:
     KeptAnswer.objects.filter(created_at__lte=timezone.now() - KEPT_FOR).delete()
 
 
-def forget(*numbers: uuid.UUID) -> None:
-    """Empty the kept answers about things that are being deleted, by their ids. Their keys still count.
+def forget(number: uuid.UUID) -> None:
+    """Empty the kept answers about a thing that is being deleted, by its id. Their keys still count.
 
-    Call it in the transaction that deletes the things.
+    Call it in the transaction that deletes the thing.
     """
-    for some in batches(numbers, _AT_ONCE):
-        told = reduce(or_, (Q(body__contains=str(number)) for number in some))
-        KeptAnswer.objects.filter(told).update(body="")
+    KeptAnswer.objects.filter(body__contains=str(number)).update(body="")
+
+
+def forget_all(numbers: Collection[uuid.UUID], owner: User) -> None:
+    """Do the same for many things that only their owner has had answers about, in one pass over these answers."""
+    gone = {str(number) for number in numbers}
+    kept = KeptAnswer.objects.filter(owner=owner).exclude(body="").values_list("pk", "body")
+    told = [pk for pk, body in kept.iterator() if not gone.isdisjoint(_NUMBER.findall(body))]
+    for some in batches(told):
+        KeptAnswer.objects.filter(pk__in=some).update(body="")
 
 
 def _claim(user: User, key: str, digest: str, claim: uuid.UUID) -> KeptAnswer | None:

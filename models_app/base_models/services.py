@@ -60,8 +60,11 @@ SETTINGS: Final = (
 #: Those that the form leaves out, but a search can vary (models_app/search).
 FINER_SETTINGS: Final = ("dropout", "clip_norm", "beta_2")
 MAX_COMPARED: Final = 8
-#: The most symbols in a step of a training: batch size times sequence length. So many need some gigabytes of memory.
+#: The most symbols in a step of a training: batch size times sequence length. A quarter of this needs 1.9 GB with the
+#: shipped quick base (docs/benchmarks-log.md).
 MAX_SYMBOLS: Final = 2**16
+#: The same for the adapter of a pretrained model. A quarter of this needs 4 GB with SmolLM2 (docs/fluent.md).
+MAX_ADAPTER_SYMBOLS: Final = 2**13
 #: The name, without suffix, of the uploaded posts in an evaluation's folder.
 UPLOADED: Final = "posts"
 
@@ -261,7 +264,7 @@ def train(
             raise BaseError(_("A model keeps its vocabulary. Leave “Vocabulary” blank, or start from scratch."))
         shape = _of_tokens(small_network(shape), vocabulary)
     chosen = recipe(shape, budget, values or {}, continued=start is not None)
-    require_memory(chosen)
+    require_memory(shape, chosen)
     name = free_name(name)
     return jobs.submit(
         owner=by,
@@ -282,16 +285,17 @@ def train(
     )
 
 
-def require_memory(chosen: PretrainConfig) -> None:
-    """Raise BaseError if a step of the training would read too many symbols."""
+def require_memory(network: Network, chosen: PretrainConfig) -> None:
+    """Raise BaseError if a step of the network's training would read too many symbols."""
     symbols = chosen.batch_size * chosen.sequence_length
-    if symbols > MAX_SYMBOLS:
+    most = MAX_SYMBOLS if isinstance(network, NetworkConfig) else MAX_ADAPTER_SYMBOLS
+    if symbols > most:
         message = _(
-            "%(batch)s × %(length)s are %(symbols)s symbols in a step, which don’t fit into memory. The batch size "
-            "times the sequence length can be at most %(most)s."
+            "%(batch)s × %(length)s are %(symbols)s symbols in a step, which would need too much memory. The batch "
+            "size times the sequence length can be at most %(most)s."
         )
-        numbers = {"batch": chosen.batch_size, "length": chosen.sequence_length, "symbols": symbols}
-        raise BaseError(message % {name: grouped(number) for name, number in (numbers | {"most": MAX_SYMBOLS}).items()})
+        numbers = {"batch": chosen.batch_size, "length": chosen.sequence_length, "symbols": symbols, "most": most}
+        raise BaseError(message % {name: grouped(number) for name, number in numbers.items()})
 
 
 def require_possible(*, by: User, budget: Budget, files: Sequence[str], validation: str, corpus: Corpus | None) -> None:

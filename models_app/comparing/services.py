@@ -56,7 +56,7 @@ class Choice:
 
     @property
     def name(self) -> str:
-        return naming.shown(self.model) if self.model.is_base else self.model.name
+        return naming.called(self.model)
 
     @property
     def action(self) -> str:

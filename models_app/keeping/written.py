@@ -33,10 +33,9 @@ def written_list(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
     form = ListForm(request.GET)
     found = services.generations_for_user(request.user).filter(model=model).prefetch_related("kept_posts")
     listing = Listing(found, form, size=ON_A_PAGE)
-    name = naming.shown(model) if model.is_base else model.name
     context = {
         "model": model,
-        "name": name,
+        "name": naming.called(model),
         "listing": listing,
         "form": form,
         "then": f"?page={listing.page.number}",

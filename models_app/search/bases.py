@@ -69,7 +69,7 @@ def checked(given: Mapping[str, Any], told: Mapping[str, Any]) -> spaces.Space:
     sizes = [name for name in ("batch_size", "sequence_length") if name in space]
     largest = {name: int(max(map(float, space[name].ends()))) for name in sizes}
     try:
-        services.require_memory(trained(told, largest, seed=0)[1])
+        services.require_memory(*trained(told, largest, seed=0))
     except BaseError as error:
         raise BadSpace(translated(error)) from error
     if isinstance(space.get(VOCABULARY), spaces.Range):

@@ -53,9 +53,10 @@ def test_an_empty_folder_elsewhere_gets_the_shipped_models_of_the_repository(
     TrainedModel.objects.all().delete()
     settings.SHIPPED_DIR, settings.CHECKPOINTS_DIR = settings.CHECKPOINTS_DIR, tmp_path / "elsewhere"
     shipped = {path: path.read_bytes() for path in Path(settings.SHIPPED_DIR).rglob("*") if path.is_file()}
+    (tmp_path / "elsewhere" / "fluent").mkdir(parents=True)  # a training that has saved no weights yet
     taken = versions.base_model()
     assert taken.origin == "shipped" and loading.load(taken).sha256 == base.sha256
-    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["bases"]
+    assert {path.name for path in (tmp_path / "elsewhere").iterdir()} == {"bases", "fluent"}
     assert versions.base_model() == taken and TrainedModel.objects.count() == 1
     assert {path: path.read_bytes() for path in shipped} == shipped
     # What is there counts instead, and so does what a training saves there right now.

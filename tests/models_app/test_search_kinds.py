@@ -205,3 +205,10 @@ def test_a_search_whose_largest_step_cannot_fit_into_memory_is_refused() -> None
     with pytest.raises(BadSpace, match=r"4,096 × 1,024 are 4,194,304 symbols.*at most 65,536"):
         bases.checked(space, told)
     assert set(bases.checked(space | {"batch_size": {"choices": [8, 64]}}, told)) == set(space)
+
+
+def test_the_adapter_of_a_pretrained_model_has_room_for_fewer_symbols(fluent: TrainedModel) -> None:
+    told = bases.common("", fluent, Budget(megabytes=1), ["a.txt"], "v.txt", False)
+    with pytest.raises(BadSpace, match=r"16,384 symbols.*at most 8,192"):
+        bases.checked({"batch_size": {"choices": [64]}, "sequence_length": {"choices": [256]}}, told)
+    assert bases.checked({"batch_size": {"choices": [32]}, "sequence_length": {"choices": [256]}}, told)

@@ -100,3 +100,11 @@ def test_posts_by_a_bot_that_is_no_longer_shared_stay_the_persons(bot: TrainedMo
     assert "Written while it was shared." in client.get(address).content.decode()
     assert client.post(f"{address}delete").status_code == 302
     assert client.get(address).status_code == 404
+
+
+def test_the_last_of_the_list_leads_to_a_page_that_is_there(bot: TrainedModel, alice: User, bob: User) -> None:
+    shared = sharing.share(TrainedModel.objects.get(pk=bot.pk), "public")
+    last = wrote(bot, bob, "The only one.")
+    sharing.share(shared, "private")
+    answer = signed_in(bob).post(f"/generations/{last.pk}/delete?page=1", follow=True)
+    assert answer.status_code == 200 and "The posts were deleted." in answer.content.decode()
