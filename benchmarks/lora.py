@@ -37,7 +37,7 @@ FLUENT: Final = common.ROOT / "checkpoints" / "fluent"
 RATE: Final = 1e-4
 
 
-def ours(path: Path, count: int) -> common.Contender:
+def ours(path: Path, count: int, name: str = "ours") -> common.Contender:
     """Return the product's learner on this many batches of the posts."""
     from models_app.ml.networks.llama.loaded import frozen_of
     from models_app.ml.networks.llama.weights import first_adapter
@@ -46,7 +46,7 @@ def ours(path: Path, count: int) -> common.Contender:
     network, batches = _prepared(path, count)
     learner = AdapterLearner(network, frozen_of(network.pretrained))
     learner.set_weights(first_adapter(network, 0))
-    return _contender(lambda batch: learner.train(batch, learning_rate=RATE)[0], batches, "ours")
+    return _contender(lambda batch: learner.train(batch, learning_rate=RATE)[0], batches, name)
 
 
 def theirs(path: Path, count: int, bfloat16: bool) -> common.Contender:
@@ -174,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     contenders = {"ours": common.in_own_process(ours, options.posts, options.steps)}
     if options.against:
         contenders["before"] = common.in_own_process(
-            other_tree.contender, options.against, "lora", "ours", options.posts, options.steps
+            other_tree.contender, options.against, "lora", "ours", options.posts, options.steps, "before"
         )
     else:
         contenders["PEFT float32"] = common.in_own_process(theirs, options.posts, options.steps, False)
