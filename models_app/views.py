@@ -248,7 +248,8 @@ def delete_generation(request: HttpRequest, generation_id: uuid.UUID) -> HttpRes
     others = services.generations_for_user(request.user).filter(model=generation.model_id)
     if "page" in request.GET and others.exists():
         # It was in the list of everything that the model wrote.
-        return redirect(f"{reverse('written', args=[generation.model_id])}?{ListForm(request.GET).address()}")
+        query = ListForm(request.GET).address()
+        return redirect(reverse("written", args=[generation.model_id]) + (f"?{query}" if query else ""))
     return redirect(page_for(request, generation.model))
 
 

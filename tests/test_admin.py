@@ -30,6 +30,7 @@ from tests.models_app.conftest import base as base
 from tests.models_app.conftest import corpus as corpus
 from tests.models_app.conftest import model as model
 from tweets import uploads
+from tweets.admin import CorpusAdmin
 from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -147,6 +148,13 @@ def test_the_page_before_a_deletion_is_german_throughout(desk: Client, corpus: C
         assert f"Posts: {corpus.posts.count()}" in page and 'value="Löschen"' in page
     kept = act(desk, "models_app/trainedmodel", "delete_selected", base)
     assert "Das lässt sich nicht löschen:" in kept and 'name="post"' not in kept
+
+
+def test_the_page_before_a_deletion_groups_digits(
+    desk: Client, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CorpusAdmin, "losses", lambda _desk, _rows: {"posts": 12_345})
+    assert "Posts: 12,345<" in desk.get(f"/admin/tweets/corpus/{corpus.pk}/delete/").content.decode()
 
 
 def test_webhooks_say_in_the_language_of_the_page_why_they_are_off(desk: Client, alice: User) -> None:

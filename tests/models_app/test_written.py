@@ -88,8 +88,9 @@ def test_deleting_one_of_the_list_leads_back_to_its_page(bot: TrainedModel, alic
     assert f'action="{action}"' in page
     assert client.post(action)["Location"] == f"/models/{bot.pk}/written/?page=2"
     assert client.post(f"/generations/{written[1].pk}/delete")["Location"] == bot.get_absolute_url()
+    assert client.post(f"/generations/{written[2].pk}/delete?page=1")["Location"] == f"/models/{bot.pk}/written/"
     # Beyond the last page is the last page.
-    assert "Post 2." in client.get(f"/models/{bot.pk}/written/?page=2").content.decode()
+    assert "Post 3." in client.get(f"/models/{bot.pk}/written/?page=2").content.decode()
 
 
 def test_posts_by_a_bot_that_is_no_longer_shared_stay_the_persons(bot: TrainedModel, alice: User, bob: User) -> None:
