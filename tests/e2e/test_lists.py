@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -103,3 +104,20 @@ def test_a_list_of_the_administration_has_menus_of_filters_and_actions_for_what_
         expect(states.locator("summary")).to_contain_text("Waiting")
         expect(page.locator(".paginator")).to_contain_text(re.compile(r"\b1 job\b"))
         desk.require_no_complaints()
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [({}, "Epoch 2 of 9, "), ({"stop_requested": True}, "Stopping"), ({"state": "cancelling"}, "Stopping")],
+)
+def test_the_card_of_a_training_that_ends_early_says_nothing_of_the_whole(
+    dora: Person, changed: dict[str, object], line: str
+) -> None:
+    progress = {"phase": "training", "epoch": 2, "epochs": 9, "fraction": 0.2, "seconds_left": 60}
+    job = {"state": "running", "stop_requested": False, "last_sequence": 0, "progress": progress, **changed}
+    page = dora.new_page()
+    page.route_web_socket("**/ws/**", lambda socket: socket.send(json.dumps({"job": job, "events": []})))
+    page.goto("/jobs/?state=active")
+    card = page.locator("[data-live-job]")
+    expect(card.locator("[data-live-text]")).to_have_text(re.compile(f"^{line}"))
+    assert (card.locator("progress").get_attribute("value") is None) == (line == "Stopping")
