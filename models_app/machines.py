@@ -36,7 +36,8 @@ from models_app.models import Tier, TrainedModel, TrainingMachine
 #: further layer, about 0.8 times that. Fluent: about 400 symbols of 4 characters, if the processor multiplies bfloat16.
 TYPICAL_SPEED: Final[Mapping[Tier, float]] = {Tier.QUICK: 21_000.0, Tier.FLUENT: 1_600.0}
 #: Only quick trainings are measured beforehand. A fluent one takes as long for a character as a quick one for so many
-#: products by weights: 25.9 million were measured with a base of bytes, 25.5 with one of tokens (docs/fluent.md).
+#: products by weights: 25.9 million were measured with a base of bytes, 25.5 and 26.6 with ones of tokens
+#: (docs/fluent.md).
 FLUENT_PRODUCTS: Final = 25.7e6
 #: The number of recent trainings to judge the speed by.
 LAST: Final = 5
