@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
@@ -64,7 +65,8 @@ def blend(*, owner: User, weights: Mapping[uuid.UUID, int], name: str = "", run_
         raise BadBlend(_("One of these corpora is deleted or not ready. Reload the page and choose again."))
     numbers = shares({part.pk: part.posts_kept for part in parts}, wanted)
     corpus = Corpus(owner=owner, source=BLEND, basis=_basis(parts))
-    corpus.cleaning_rules = RULES
+    # Personal data that all parts keep on purpose stays.
+    corpus.cleaning_rules = replace(RULES, mask_personal=any(part.cleaning_rules.mask_personal for part in parts))
     corpus.name = services.corpus_name(name, " + ".join(part.name for part in parts))
     corpus.parts = [
         {

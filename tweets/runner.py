@@ -84,7 +84,9 @@ def import_ended(job: Job) -> None:
         importing.update(state=Corpus.State.FAILED)
         return
     for corpus in importing:
-        if corpus.posts.filter(cleaned="", dropped="").exists():
+        counted = corpus.posts_kept + sum(corpus.dropped.values())
+        # A cancel can also come when all posts are judged, but not yet counted.
+        if counted != corpus.posts_found or corpus.posts.filter(cleaned="", dropped="").exists():
             for _ in clean(corpus):
                 pass
         importing.update(state=Corpus.State.READY)

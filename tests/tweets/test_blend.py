@@ -13,7 +13,8 @@ from botfactory.jobs.states import State
 from tests.conftest import signed_in
 from tests.fakes.posts import make_posts
 from tests.tweets.helpers import pasted, run
-from tweets import blend, deletion, learning, opt_out
+from tweets import blend, deletion, learning, opt_out, services
+from tweets.cleaning import CleaningRules
 from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -140,3 +141,14 @@ def test_each_person_is_offered_their_own_posts(client: Client, town: Corpus, te
     page = signed_in(bob).get("/corpora/blend").content.decode()
     assert str(town.pk) not in page and "need two corpora" in page
     assert Client().get("/corpora/blend").status_code == 302
+
+
+@pytest.mark.parametrize(("other_masks", "found"), [(False, "help@example.org"), (True, "[email]")])
+def test_personal_data_that_all_parts_keep_stays(alice: User, other_masks: bool, found: str) -> None:
+    texts = [f"write to help@example.org about {what}" for what in ("one cat", "two dogs", "three houses of cards")]
+    company = run(services.reclean(pasted(alice, texts), CleaningRules(mask_personal=False)))[1]
+    other = pasted(alice, make_posts(30, seed=1), name="Other")
+    other = run(services.reclean(other, CleaningRules(mask_personal=other_masks)))[1]
+    blended = run(blend.blend(owner=alice, weights={company.pk: 1, other.pk: 1}))[1]
+    told = [text for text in blended.posts.values_list("cleaned", flat=True) if text.startswith("write to")]
+    assert told and all(found in text for text in told)

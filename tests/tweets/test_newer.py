@@ -124,3 +124,22 @@ def test_newer_posts_that_pause_anywhere_are_complete_and_none_is_bought_twice(
     assert (job.state, corpus.posts_found) == (State.SUCCEEDED, 37), job.error_message
     assert set(newest) <= set(corpus.posts.values_list("text", flat=True))
     assert XMonth.objects.get().posts == 37
+
+
+def test_a_cancel_after_the_last_post_was_judged_leaves_right_counts(
+    alice: User, bluesky: BlueskyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = run(services.import_handle(owner=alice, handle=ACCOUNTS["bluesky"], network="bluesky"))[1]
+    bluesky.publish(ACCOUNTS["bluesky"], make_posts(20, seed=3))
+    check = JobHandle.check
+
+    def late(handle: JobHandle) -> None:
+        check(handle)
+        if corpus.posts.count() > corpus.posts_found and not corpus.posts.filter(cleaned="", dropped="").exists():
+            raise JobCancelled("Cancelled.")
+
+    monkeypatch.setattr(JobHandle, "check", late)
+    job, now = run(services.bring_newer(corpus))
+    assert (job.state, now.state) == (State.CANCELLED, Corpus.State.READY)
+    assert now.posts_found == corpus.posts_found + 20
+    assert now.posts_kept == now.posts.filter(dropped="").count() == now.posts_found - sum(now.dropped.values())

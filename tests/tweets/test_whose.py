@@ -164,7 +164,13 @@ def test_the_terminal_names_the_account_of_a_file(admin: User, tmp_path: Path) -
     assert Corpus.objects.get().account == "@jane"
 
 
-GRAILBIRD = b"Grailbird.data.tweets_2013_01 = " + json.dumps([{"id": 1, "user": {"screen_name": "early"}}]).encode()
+def month_by(*authors: str) -> bytes:
+    posts = [{"id": number, "user": {"screen_name": author}} for number, author in enumerate(authors)]
+    return b"Grailbird.data.tweets = " + json.dumps(posts).encode()
+
+
+#: Some posts are other people's.
+GRAILBIRD = month_by("other", "early", "early")
 
 
 @pytest.mark.parametrize(
@@ -174,6 +180,7 @@ GRAILBIRD = b"Grailbird.data.tweets_2013_01 = " + json.dumps([{"id": 1, "user": 
         ({"archive/data/account.js": private_files()["data/account.js"]}, "someone"),
         ({"data/js/user_details.js": b'var user_details =  {"screen_name": "early", "id": "1"}'}, "early"),
         ({"data/js/tweets/2013_01.js": GRAILBIRD}, "early"),
+        ({"data/js/tweets/2012_12.js": month_by("third"), "data/js/tweets/2013_01.js": GRAILBIRD}, "early"),
         ({"data/account.js": ytd("account", 0, [{"account": {"accountDisplayName": '", "username": "x'}}])}, None),
         ({"data/account.js": ytd("account", 0, [{"account": {"username": "<b>no name</b>"}}])}, None),
         ({"data/account.js": b"window.YTD.account.part0 = ["}, None),

@@ -171,6 +171,21 @@ def test_retweets_replies_threads_entities_and_dates(tmp_path: Path) -> None:
     assert posts[5].key == "tweets-000000005" and posts[6].text == ""
 
 
+@pytest.mark.parametrize("has_details", [True, False])
+def test_whole_posts_of_other_people_in_an_old_archive_are_reposts(tmp_path: Path, has_details: bool) -> None:
+    names = ["Other", "Someone", "someone", None, "someone"]
+    posts = [
+        {"id_str": str(9 - place), "text": f"post {place}", "created_at": "2013-02-08 03:21:05 +0000"}
+        | ({"user": {"screen_name": name}} if name else {})
+        for place, name in enumerate(names)
+    ]
+    files = {"data/js/tweets/2013_02.js": f"Grailbird.data.tweets_2013_02 = {json.dumps(posts)}".encode()}
+    if has_details:
+        files["data/js/user_details.js"] = b'var user_details = {"screen_name": "someone"}'
+    found = read(saved(tmp_path, archives.pack(files, private=False)))
+    assert [post.is_repost for post in found] == [True, False, False, False, False]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -368,3 +383,10 @@ def test_the_real_tables_come_whole_alone(name: str, rows: int, tmp_path: Path) 
     path = saved(tmp_path, archives.pack({"tweets.csv": table.read_bytes()}, private=False))
     assert [post.key for post in read(path)] == expected
     assert [post.key for post in posts_of(open_source("file", path=table, settings=SETTINGS).pages())] == expected
+
+
+@pytest.mark.parametrize("variable", ["window.YTD.tweets.part0", "Grailbird.data.tweets_2013_02"])
+def test_a_file_that_an_editor_saved_with_a_byte_order_mark_is_read(tmp_path: Path, variable: str) -> None:
+    content = f'{variable} = [{{"tweet": {{"id_str": "7", "full_text": "tea at four"}}}}]'
+    path = saved(tmp_path, content.encode("utf-8-sig"), "tweets.js")
+    assert [post.text for post in read(path)] == ["tea at four"]

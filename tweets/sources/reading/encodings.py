@@ -49,7 +49,8 @@ def find_encoding(path: Path, limit: int) -> str:
         sample = b""
         for chunk in iter(lambda: source.read(CHUNK), b""):
             text = decoder.decode(chunk)
-            wrong += text.count("\ufffd")
+            # Those that are in the file were lost earlier and say nothing about its encoding.
+            wrong += text.count("\ufffd") - chunk.count(b"\xef\xbf\xbd")
             foreign += len(text) - len(text.encode("ascii", "ignore"))
             binary += len(chunk) - len(chunk.translate(None, _BINARY))
             size += len(chunk)

@@ -38,6 +38,11 @@ class PostFile:
     def is_table(self) -> bool:
         return self.name.endswith(".csv")
 
+    @property
+    def names_authors(self) -> bool:
+        """Whether each post comes with its author, as in archives of before 2019."""
+        return bool(_GRAILBIRD.match(self.name))
+
 
 @dataclass(slots=True)
 class _Found:

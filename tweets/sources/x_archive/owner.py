@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,39 +33,54 @@ def owner_of_archive(path: Path) -> str | None:
     """
     try:
         with ZipFolder(path) as archive:
-            return next(_names_in(archive), None)
+            return _owner_in(archive)
     except (BadZip, OSError):
         return None
 
 
-def _names_in(archive: ZipFolder) -> Iterator[str]:
+def _owner_in(archive: ZipFolder) -> str | None:
     found: list[Member] = []
     for member in itertools.islice(archive.members(), _MAX_ENTRIES):
         if _OWNER.match(member.name) and not _LITTER.search(member.name) and member.size <= _LARGEST:
             # Keep only a few, however many there are.
             found = sorted([*found, member], key=_depth)[:_MOST]
+    authors = Counter[str]()
     for member in found:
         try:
             with open_member(archive, member) as file:
-                name = _name(file.read(_LARGEST))
+                names = _names(file.read(_LARGEST))
         except (SourceError, BadZip, OSError):
             continue
-        if name is not None:
-            yield name
+        if names and not _has_posts(member):
+            return next(iter(names))
+        authors += names
+    # Some of the posts can be other people's.
+    return authors.most_common(1)[0][0] if authors else None
+
+
+def _has_posts(member: Member) -> bool:
+    return "/tweets/" in member.name
 
 
 def _depth(member: Member) -> tuple[int, str]:
     # The file about the account comes before the post files.
-    return member.name.count("/") + ("/tweets/" in member.name), member.name
+    return member.name.count("/") + _has_posts(member), member.name
 
 
-def _name(content: bytes) -> str | None:
-    """Return the name in the JSON of such a file, or None."""
+def _names(content: bytes) -> Counter[str]:
+    """Return the names in the JSON of such a file and how often it has them; none if it's damaged."""
     try:
         value = json.loads(content.decode("utf-8-sig").partition("=")[2])
-        record = value[0] if isinstance(value, list) else value
-        fields: Any = record.get("account") or record.get("user") or record
-        name = fields.get("username") or fields.get("screen_name") if isinstance(fields, Mapping) else None
+        records = value if isinstance(value, list) else [value]
+        return Counter(name for record in records if (name := _name_in(record)))
+    except (ValueError, AttributeError, RecursionError):
+        return Counter()
+
+
+def _name_in(record: Any) -> str | None:
+    fields: Any = record.get("account") or record.get("user") or record
+    name = fields.get("username") or fields.get("screen_name") if isinstance(fields, Mapping) else None
+    try:
         return parse(name) if isinstance(name, str) else None
-    except (ValueError, AttributeError, LookupError, RecursionError):
+    except ValueError:
         return None

@@ -1,6 +1,7 @@
 """Posts in an X archive: the ZIP, or a post file from it.
 
-In the ZIP, only post files are opened: not the email address in account.js, not the messages, not the media.
+In the ZIP, only post files are opened, and of archives of before 2019 the file with the account's name: not the email
+address in account.js, not the messages, not the media.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -23,10 +24,11 @@ from tweets.sources.reading.streams import CHUNK, LONGEST_LINE, lines, open_byte
 from tweets.sources.reading.zip_files import BadZip, ZipFolder
 from tweets.sources.x_archive.files import PostFile, open_member, post_files
 from tweets.sources.x_archive.notes import Notes
+from tweets.sources.x_archive.owner import owner_of_archive
 
 _BEGINNING = re.compile(rb"[^\[]{0,4096}\[")
-_YTD = re.compile(rb"\s*window\.YTD\.(\w+)\.part\d+\s*=\s*\[")
-_GRAILBIRD = re.compile(rb"\s*Grailbird\.data\.\w+\s*=\s*\[")
+_YTD = re.compile(rb"(?:\xef\xbb\xbf)?\s*window\.YTD\.(\w+)\.part\d+\s*=\s*\[")
+_GRAILBIRD = re.compile(rb"(?:\xef\xbb\xbf)?\s*Grailbird\.data\.\w+\s*=\s*\[")
 _POSTS = (b"tweet", b"tweets")
 _NOTES = (b"note_tweet", b"note_tweets")
 
@@ -92,9 +94,10 @@ class XArchiveSource:
                 if not files:
                     raise BadFile(mark("The import began with another archive. Start a new import with this one."))
             notes = self._notes(archive, note_files)
+            owner = owner_of_archive(self._path) if files[0].names_authors else None
             for file in files:
                 with open_member(archive, file.member) as source:
-                    posts = _table_posts(source) if file.is_table else _posts(source, file.name, notes)
+                    posts = _table_posts(source) if file.is_table else _posts(source, file.name, notes, owner)
                     for index, post in posts:
                         if start is None or file.name != start.file or index >= start.index:
                             yield _Place(file.name, index), post
@@ -113,7 +116,7 @@ class XArchiveSource:
                 yield record
 
 
-def _posts(source: io.BufferedReader, name: str, notes: Notes) -> Iterator[tuple[int, Post]]:
+def _posts(source: io.BufferedReader, name: str, notes: Notes, owner: str | None = None) -> Iterator[tuple[int, Post]]:
     seen: set[str] = set()
     stem = PurePosixPath(name).stem[:40] or "tweets"
     for index, record in _records(source, name):
@@ -123,8 +126,17 @@ def _posts(source: io.BufferedReader, name: str, notes: Notes) -> Iterator[tuple
         post = post_of(tweet, text_of(tweet) or "", f"{stem}-{index:09}", seen=seen, threads=True)
         full = notes.full_text(post)
         if full is not None:
-            post = Post(post.key, storable(unescaped(full)), post.created_at, post.is_repost, post.is_reply)
+            post = replace(post, text=storable(unescaped(full)))
+        if owner is not None and _author(tweet) not in (None, owner.lower()):
+            post = replace(post, is_repost=True)
         yield index, post
+
+
+def _author(tweet: Mapping[str, Any]) -> str | None:
+    """Return the author's name in lower case if the record has it. Some old archives have posts of other people."""
+    user = tweet.get("user")
+    name = user.get("screen_name") if isinstance(user, Mapping) else None
+    return name.lower() if isinstance(name, str) else None
 
 
 def _table_posts(source: io.BufferedReader) -> Iterator[tuple[int, Post]]:

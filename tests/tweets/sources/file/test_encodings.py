@@ -22,6 +22,12 @@ def test_a_line_is_a_post_in_any_usual_encoding(tmp_path: Path, encoding: str) -
     assert posts[0].created_at is None
 
 
+def test_characters_that_were_lost_earlier_do_not_make_it_another_encoding(tmp_path: Path) -> None:
+    lines = ["I don\ufffdt think it\ufffds over, but we can wait and see.", "a caf\u00e9", "tea at four"]
+    assert texts(read(tmp_path, "a.txt", "\n".join(lines[1:] * 2 + lines[:1]).encode()))[:2] == lines[1:]
+    assert texts(read(tmp_path, "a.txt", "\n".join(lines).encode()))[1:] == lines[1:]
+
+
 @pytest.mark.parametrize("mark", ["BOM_UTF16_LE", "BOM_UTF16_BE", "BOM_UTF32_LE", "BOM_UTF32_BE"])
 def test_every_byte_order_mark_is_understood_and_no_part_of_a_post(tmp_path: Path, mark: str) -> None:
     encoding = mark[4:].replace("_", "-").replace("UTF", "utf-").lower()
