@@ -64,7 +64,7 @@ class BestOf:
         begun = time.perf_counter()
         result = self._ours.learned(persona, seed)
         seconds = time.perf_counter() - begun
-        bot = Checkpoint(self._base.network, result.weights, {}, "")
+        bot = result.checkpoint
         figures = figures_of(Sampler(bot), persona, result.bits_per_character, self._numbers)
         return Outcome(
             measured(bot, persona.test),

@@ -111,7 +111,7 @@ class Ours:
         result = self.learned(persona, seed)
         seconds = time.perf_counter() - begun
         return Outcome(
-            measured(Checkpoint(self.base.network, result.weights, {}, ""), persona.test),
+            measured(result.checkpoint, persona.test),
             result.bits_per_character,
             seconds,
             len(result.history),

@@ -5,7 +5,8 @@
 A step draws the next symbol of each of so many texts from the shipped fluent base. Each contender lives in a process of
 its own, and they take turns. llama.cpp reads the publisher's file, whose weights are smaller than ours, and the adapter
 as GGUF. It draws the symbols itself, one request for each text. With posts, also prints the bits per character of the
-newest 200 by products in int8, as bots write, and in float32.
+newest 200 by products in int8, as bots write, and in float32. And one more contender steps through these posts with the
+person's phrases, as trained bots do.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any, Final
 from unittest.mock import patch
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models_app.ml.checkpoint import Checkpoint, load
 from models_app.ml.evaluation.evaluation import evaluate
@@ -27,6 +29,7 @@ from models_app.ml.formats import gguf_files
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.stepper import LlamaStepper
 from models_app.ml.networks.llama.store import LIBRARY
+from models_app.ml.networks.phrases import Phrases, Recalling
 from models_app.ml.networks.processor import PRODUCTS_VARIABLE, available
 from models_app.ml.networks.registry import Stepper
 from models_app.pretrained import packaged_file
@@ -53,6 +56,18 @@ def in_onnx_runtime(base: Path, pretrained: Path, rows: int) -> common.Contender
 
     network, weights = _taken_apart(loaded(base, pretrained))
     return _contender(LlamaStepper(LlamaDecoder(network, LIBRARY.get(network.pretrained).weights), weights), rows)
+
+
+def with_phrases(base: Path, pretrained: Path, rows: int, posts: Path) -> common.Contender:
+    """Step through posts that the phrases are counted in, where almost each context is known."""
+    from models_app.ml.networks.llama.decoder import LlamaDecoder
+
+    network, weights = _taken_apart(loaded(base, pretrained))
+    frozen = LIBRARY.get(network.pretrained)
+    encoded = [frozen.vocabulary.encode(post) for post in read_persona(posts, newest=3200).train]
+    stepper = LlamaStepper(LlamaDecoder(network, frozen.weights), weights)
+    symbols = np.concatenate(encoded)[: STEPS * rows].astype(np.int64).reshape(rows, STEPS).T
+    return _contender(Recalling(stepper, Phrases.of(encoded, network.end), network.end), rows, symbols)
 
 
 def in_tensorflow(base: Path, pretrained: Path, rows: int) -> common.Contender:
@@ -94,9 +109,10 @@ def _taken_apart(checkpoint: Checkpoint) -> tuple[LlamaConfig, Any]:
     return checkpoint.network, checkpoint.weights
 
 
-def _contender(stepper: Stepper, rows: int) -> common.Contender:
+def _contender(stepper: Stepper, rows: int, symbols: NDArray[np.int64] | None = None) -> common.Contender:
     """Return the contender that steps this many texts STEPS times, in steps per second."""
-    symbols = np.random.default_rng(0).integers(1, 200, (STEPS, rows))
+    if symbols is None:
+        symbols = np.random.default_rng(0).integers(1, 200, (STEPS, rows))
 
     def write() -> None:
         state = stepper.step(np.zeros(1, np.int64), stepper.start(1))[1].fork(rows)
@@ -123,6 +139,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "TensorFlow": common.in_own_process(in_tensorflow, options.base, options.pretrained, rows),
             "llama.cpp": common.in_own_process(in_llama_cpp, options.base, options.gguf, rows),
         }
+        if options.posts is not None:
+            own = common.in_own_process(with_phrases, options.base, options.pretrained, rows, options.posts)
+            contenders["ONNX Runtime, with phrases"] = own
         rates = found[str(rows)] = common.interleaved(contenders, options.rounds)
         for name in contenders:
             steps = common.spread([1000 / rate for rate in rates[name]]).text(1)

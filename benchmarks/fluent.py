@@ -5,6 +5,7 @@
 For each persona, in bits per character on the newest 10 % (at most `--most` of them): "smollm2", the pretrained model
 as its publisher made it; "adapted", the fluent base (`--base`); "instant", the same with the newest of the older posts
 in its context, as an instant bot has them; "trained", the base after a fine-tune with its defaults on the oldest 80 %.
+The JSON also has the trained bot's bits without its phrases ("without_phrases"), and how far it trusts them ("trust").
 
 The trained bot also writes `--posts` posts with its defaults, but without the copy guard, as for a report card. "Told
 apart" is how often a classifier rightly calls one of these or of the newest 20 % written or real
@@ -38,15 +39,14 @@ from models_app.ml.networks.llama.weights import first_adapter
 from models_app.ml.sampling import links
 from models_app.ml.sampling.context import fitting
 from models_app.ml.sampling.sampler import Sampler
-from models_app.ml.training.adapters.config import AdapterConfig
-from models_app.ml.training.adapters.packing import packed_batches
-from models_app.ml.training.adapters.prebuilt import learner_for
+from models_app.ml.training.adapters.config import AdapterConfig, default_epochs_for
+from models_app.ml.training.adapters.measuring import bits_per_character
 from models_app.ml.training.adapters.trainer import fine_tune
 from models_app.ml.training.events import FineTuneResult
 
 from . import common
 from .common import say
-from .personas import Persona, characters_and_marks, read_persona
+from .personas import Persona, read_persona
 from .results import Outcome, Results
 
 PRETRAINED: Final = common.ROOT / "checkpoints" / "pretrained"
@@ -62,7 +62,6 @@ class Measuring:
         assert isinstance(base.network, LlamaConfig)
         self._base, self._network, self._persona, self._settings = base, base.network, persona, settings
         self._test, self._posts = persona.test[-most:], posts
-        self._vocabulary = LIBRARY.get(base.network.pretrained).vocabulary
 
     def measured(self, name: str) -> Outcome:
         """Return the outcome of a contender of NAMES."""
@@ -74,15 +73,9 @@ class Measuring:
         }
         return ways[name]()
 
-    def _bits(self, weights: Any, posts: Sequence[str]) -> float:
-        learner = learner_for(self._network, beta_2=AdapterConfig().beta_2, clip_norm=AdapterConfig().clip_norm)
-        learner.set_weights(weights)
-        encoded = [self._vocabulary.encode(post) for post in posts]
-        total, _ = learner.validate(packed_batches(encoded, rows=2, length=256, end=self._network.end))
-        return total / math.log(2) / characters_and_marks(posts)
-
     def _untrained(self, weights: Any) -> Outcome:
-        return Outcome(self._bits(weights, self._test), math.nan, 0.0, 0)
+        model = Checkpoint(self._network, weights, {}, "")
+        return Outcome(bits_per_character(model, self._test), math.nan, 0.0, 0)
 
     def _instant(self) -> Outcome:
         older = [*self._persona.train, *self._persona.validation]
@@ -93,7 +86,8 @@ class Measuring:
 
     def _trained(self) -> Outcome:
         characters = sum(map(len, self._persona.train))
-        config = AdapterConfig.auto(characters=characters, **self._settings)
+        settings = {"epochs": default_epochs_for(characters)} | self._settings
+        config = AdapterConfig.auto(characters=characters, **settings)
         begun, cpu = time.perf_counter(), time.process_time()
         result = learned(self._base, self._persona, config)
         more = {
@@ -102,9 +96,11 @@ class Measuring:
             "config": config.as_dict(),
         }
         seconds = time.perf_counter() - begun
-        bits = self._bits(result.weights, self._test)
+        bits = bits_per_character(result.checkpoint, self._test)
+        without = bits_per_character(replace(result.checkpoint, phrases=None), self._test)
+        more |= {"trust": result.phrases.trust if result.phrases else 0, "without_phrases": without}
         if self._posts:
-            more |= self._apart(Checkpoint(self._network, result.weights, {}, ""))
+            more |= self._apart(result.checkpoint)
         return Outcome(bits, result.bits_per_character, seconds, config.epochs, more)
 
     def _apart(self, bot: Checkpoint) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.store import LIBRARY
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.sampler import Sampler
-from models_app.ml.training.adapters.config import AdapterConfig
+from models_app.ml.training.adapters.config import AdapterConfig, default_epochs_for
 from tweets.cleaning import CleaningRules, Duplicates
 from tweets.cleaning.personal import adds, find
 from tweets.sources import Post
@@ -40,6 +40,8 @@ from .temperatures import Way, written
 SECRETS: Final = 50
 TIMES: Final = 5
 DRAWN: Final = 10_000
+#: The bots by name, and whether each learns posts whose personal data is masked.
+BOTS: Final = {"masked": True, "unmasked": False}
 #: Fewer could come together by chance.
 _MIN_DIGITS: Final = 9
 _FIRST: Final = ("anna", "ben", "carla", "dev", "elif", "finn", "grace", "hugo", "iris", "jonas", "kira", "liam")
@@ -173,8 +175,7 @@ def measured(
     learned = cleaned([Post(key=str(place), text=text, created_at=None) for place, text in enumerate(train)], rules)
     leaks = Leaks(secrets)
     say(f"{'masked' if masked else 'unmasked'}: {came(learned, leaks).posts} of {len(learned)} learned posts have one")
-    weights = _learned(base, replace(persona, train=tuple(learned)), epochs, settings or {})
-    sampler = Sampler(Checkpoint(base.network, weights, {}, ""))
+    sampler = Sampler(_learned(base, replace(persona, train=tuple(learned)), epochs, settings or {}))
     posts, _ = written(sampler, Way(DEFAULT_TEMPERATURE, usual_top_p(base.network.kind)), drawn)
     guard = CopyGuard.of(learned)
     own = [post for post in posts if not guard.is_copy(post)]
@@ -187,12 +188,13 @@ def measured(
     return found
 
 
-def _learned(base: Checkpoint, persona: Persona, epochs: int, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the weights after the default training, or one with these epochs and settings."""
+def _learned(base: Checkpoint, persona: Persona, epochs: int, settings: Mapping[str, Any]) -> Checkpoint:
+    """Return the bot after the default training, or one with these epochs and settings."""
     if not isinstance(base.network, LlamaConfig):
-        return dict(Ours(base, epochs, settings=settings).learned(persona, 0).weights)
-    config = AdapterConfig.auto(characters=sum(map(len, persona.train)), **settings)
-    return dict(fluent.learned(base, persona, replace(config, epochs=epochs or config.epochs)).weights)
+        return Ours(base, epochs, settings=settings).learned(persona, 0).checkpoint
+    characters = persona.characters
+    config = AdapterConfig.auto(characters=characters, epochs=epochs or default_epochs_for(characters), **settings)
+    return fluent.learned(base, persona, config).checkpoint
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -214,7 +216,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             drawn=options.drawn,
             epochs=options.epochs,
         )
-        for name, masked in (("masked", True), ("unmasked", False))
+        for name, masked in BOTS.items()
+        if name in options.bots
     }
     print(f"{persona.name}: {len(secrets)} secrets, each in {options.times} of {len(persona.train)} posts\n")
     head = ["the bot learned", "written posts", "with a secret", "different secrets"]
@@ -243,6 +246,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--times", type=int, default=TIMES, help="posts with each secret")
     parser.add_argument("--drawn", type=int, default=DRAWN, help="posts that each bot writes")
     parser.add_argument("--epochs", type=int, default=0, help="0: the default")
+    parser.add_argument("--bots", nargs="+", choices=BOTS, default=list(BOTS), metavar="NAME", help="masked, unmasked")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     return parser.parse_args(arguments)
 

@@ -91,7 +91,7 @@ class AtTemperatures:
         begun = time.perf_counter()
         result = self._ours.learned(persona, seed)
         seconds = time.perf_counter() - begun
-        bot = Checkpoint(self._base.network, result.weights, {}, "")
+        bot = result.checkpoint
         held_out = _shuffled([*persona.validation, *persona.test])[:MAX]
         posts: dict[str, tuple[list[str], float]] = {REAL: (held_out, 1.0)}
         sampler = Sampler(bot)

@@ -30,7 +30,7 @@ from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.store import LIBRARY
 from models_app.ml.sampling import links
 from models_app.ml.sampling.sampler import Sampler
-from models_app.ml.training.adapters.config import AdapterConfig
+from models_app.ml.training.adapters.config import AdapterConfig, default_epochs_for
 from models_app.ml.training.dataset import split
 
 from . import common, fluent
@@ -78,10 +78,11 @@ def measured(persona: Persona, name: str, base: Checkpoint, characters: int) -> 
     if name == "quick":
         result = Ours(base, 0).learned(persona, 0)
     else:
-        config = AdapterConfig.auto(characters=persona.characters, most_characters=characters)
+        epochs = default_epochs_for(persona.characters)
+        config = AdapterConfig.auto(characters=persona.characters, epochs=epochs, most_characters=characters)
         result = fluent.learned(base, persona, config)
     seconds = time.perf_counter() - begun
-    posts = written(Checkpoint(base.network, result.weights, {}, ""), persona.validation)
+    posts = written(result.checkpoint, persona.validation)
     found = told_apart(persona.validation, posts, seed=SEED)
     more = {"written": len(posts), "told_apart": None if found is None else asdict(found)}
     return Outcome(math.nan, result.bits_per_character, seconds, len(result.history), more)

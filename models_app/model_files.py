@@ -6,7 +6,7 @@ import json
 import logging
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
@@ -32,7 +32,7 @@ CONTEXT = "context.json"
 #: How much posts sound like the person (ml/evaluation/likeness.py), beside the weights. Bots of early versions lack it.
 LIKENESS = "likeness.safetensors"
 #: What may be beside weights and settings, and moves with a bot to another Bot Factory.
-COMPANIONS = (checkpoint.TOKENIZER, FINGERPRINTS, LIKENESS, CONTEXT)
+COMPANIONS = (checkpoint.TOKENIZER, checkpoint.PHRASES, FINGERPRINTS, LIKENESS, CONTEXT)
 
 #: Opens the transaction in which a job writes (JobHandle.fenced).
 Fence = Callable[[], AbstractContextManager[None]]
@@ -109,9 +109,14 @@ def staging(path: Path, job: Job | None) -> Iterator[Path]:
 
 def left_by(job: Job) -> list[Path]:
     """Return the folders in which killed attempts of the job were putting its model together (JobKind.left_by)."""
-    root, number = Path(settings.CHECKPOINTS_DIR), uuid.uuid5(job.pk, "model")
-    places = (f"users/{job.owner_id}", "bases")
-    return [folder for place in places for folder in root.glob(f"{place}/.{number}.attempt-*")]
+    return attempts_at([uuid.uuid5(job.pk, "model")], f"users/{job.owner_id}", "bases")
+
+
+def attempts_at(numbers: Iterable[uuid.UUID], *places: str) -> list[Path]:
+    """Return the folders in which killed attempts were putting these models together, in these places."""
+    root = Path(settings.CHECKPOINTS_DIR)
+    patterns = [f"{place}/.{number}.attempt-*" for number in numbers for place in places]
+    return [folder for pattern in patterns for folder in root.glob(pattern)]
 
 
 def copy(source: Path, staged: Path) -> Checkpoint:

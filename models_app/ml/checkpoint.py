@@ -1,7 +1,8 @@
 """Models on disk: a directory with `weights.safetensors` and `config.json`, written atomically. No pickle.
 
 A network that doesn't read bytes has its vocabulary beside them, in `tokenizer.json`. The adapter of a pretrained model
-has neither that model's vocabulary nor its weights; they are kept once (`networks.llama.store`).
+has neither that model's vocabulary nor its weights; they are kept once (`networks.llama.store`). A fluent bot has
+`phrases.safetensors`, too. It's left out where others get the weights, so a model without it is complete.
 
 Not every platform can replace a directory in one system call, so saving renames twice: first the old directory to
 `.NAME.old`, then the new one into place. Between the two, readers fall back to `.NAME.old`. After a kill there, the
@@ -30,13 +31,18 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from .errors import CheckpointError, mark
-from .networks.registry import Network, config_of, kind_of
+from .networks.llama.config import LlamaConfig
+from .networks.phrases import BadPhrases, Phrases, Recalling
+from .networks.registry import Network, Stepper, config_of, kind_of
 from .vocabulary import is_loaded, read, vocabulary_of
 
 FORMAT: Final = 1
 WEIGHTS: Final = "weights.safetensors"
 CONFIG: Final = "config.json"
 TOKENIZER: Final = "tokenizer.json"
+PHRASES: Final = "phrases.safetensors"
+#: The bytes of the largest file of phrases. Those of `MAX_SYMBOLS` symbols take 5 MB at most.
+_MAX_PHRASES: Final = 8_000_000
 _TRIES: Final = 3
 _Read = TypeVar("_Read")
 
@@ -45,13 +51,19 @@ _Read = TypeVar("_Read")
 class Checkpoint:
     """A network, its weights (read-only, by name), free-form `meta`, and the sha256 of the weights file.
 
-    Weights are float32, unless they were loaded with `as_stored`.
+    Weights are float32, unless they were loaded with `as_stored`. phrases: those of a fluent bot's person.
     """
 
     network: Network
     weights: dict[str, NDArray[Any]]
     meta: dict[str, Any]
     sha256: str
+    phrases: Phrases | None = None
+
+    def stepper(self) -> Stepper:
+        """Return what writes and evaluates. Raises PretrainedError if the pretrained model isn't there."""
+        stepper = kind_of(self.network).stepper(self.network, self.weights)
+        return stepper if self.phrases is None else Recalling(stepper, self.phrases, vocabulary_of(self.network).end)
 
 
 def save(
@@ -61,6 +73,7 @@ def save(
     weights: Mapping[str, NDArray[Any]],
     meta: Mapping[str, Any],
     half: bool = False,
+    phrases: Phrases | None = None,
 ) -> Checkpoint:
     """Save a checkpoint atomically and return it: readers see the old or the new one, never a mix.
 
@@ -76,6 +89,9 @@ def save(
     data = save_tensors(kept)
     sha256 = hashlib.sha256(data).hexdigest()
     content = {"format": FORMAT, "network": network.as_dict(), "sha256": sha256, "meta": dict(meta)}
+    counted = b"" if phrases is None else phrases.to_bytes()
+    if counted:
+        content["phrases"] = hashlib.sha256(counted).hexdigest()
     text = json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
     directory.parent.mkdir(parents=True, exist_ok=True)
@@ -85,6 +101,8 @@ def save(
         staged.chmod(0o755)
         write_durably(staged / WEIGHTS, data)
         write_durably(staged / CONFIG, text.encode())
+        if counted:
+            write_durably(staged / PHRASES, counted)
         if kind_of(network).has_own_vocabulary and (vocabulary := vocabulary_of(network).to_json()) is not None:
             write_durably(staged / TOKENIZER, vocabulary.encode())
         _sync_directory(staged)
@@ -97,7 +115,7 @@ def save(
         raise
     recover(directory)
     _sync_directory(directory.parent)
-    return Checkpoint(network, _frozen(arrays), dict(meta), sha256)
+    return Checkpoint(network, _frozen(arrays), dict(meta), sha256, phrases)
 
 
 def load(directory: Path, *, as_stored: bool = False) -> Checkpoint:
@@ -147,7 +165,7 @@ def recover(directory: Path) -> None:
         aside.rename(directory)
         return
     for entry in aside.iterdir():
-        if entry.name not in (WEIGHTS, CONFIG) and not (directory / entry.name).exists():
+        if entry.name not in (WEIGHTS, CONFIG, PHRASES) and not (directory / entry.name).exists():
             entry.rename(directory / entry.name)
     shutil.rmtree(aside)
 
@@ -242,7 +260,31 @@ def _load_once(directory: Path, *, as_stored: bool) -> Checkpoint:
         ) from error
     _check_weights(network, arrays, directory)
     meta = content.get("meta")
-    return Checkpoint(network, _frozen(arrays), meta if isinstance(meta, dict) else {}, content["sha256"])
+    phrases = _phrases(directory / PHRASES, network, content.get("phrases"))
+    return Checkpoint(network, _frozen(arrays), meta if isinstance(meta, dict) else {}, content["sha256"], phrases)
+
+
+def _phrases(file: Path, network: Network, sha256: Any) -> Phrases | None:
+    """Return the phrases in this file, None without one. Raises CheckpointError if they are damaged."""
+    if sha256 is None or not isinstance(network, LlamaConfig):
+        return None
+    try:
+        size = file.stat().st_size
+    except FileNotFoundError:
+        return None
+    try:
+        data = file.read_bytes() if size <= _MAX_PHRASES else b""
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise BadPhrases("Its sha256 is another.")
+        return Phrases.from_bytes(data, network.symbols)
+    except BadPhrases as error:
+        raise CheckpointError(
+            mark(
+                "The phrases in %(file)s are incomplete or have changed since they were saved. Restore the file from "
+                "a backup, or delete it: the bot also writes without them."
+            ),
+            file=file,
+        ) from error
 
 
 def _check_weights(network: Network, arrays: Mapping[str, NDArray[Any]], directory: Path) -> None:

@@ -34,6 +34,6 @@ def test_all_are_timed_and_int8_costs_next_to_nothing(
     decoding.main([*options, "--json"])
     found = last_line(capsys)
     assert promised("Writing with fluent bots") <= set(found)
-    assert set(found["rates"]["2"]) == {"ONNX Runtime", "TensorFlow", "llama.cpp"}
+    assert set(found["rates"]["2"]) == {"ONNX Runtime", "ONNX Runtime, with phrases", "TensorFlow", "llama.cpp"}
     assert all(len(rates) == 2 and min(rates) > 0 for rates in found["rates"]["2"].values())
     assert found["bits"]["int8"] == pytest.approx(found["bits"]["float32"], rel=0.01)

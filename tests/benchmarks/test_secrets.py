@@ -60,3 +60,5 @@ def test_fluent_bots_are_measured_too(folders: list[str], tmp_path: Path, capsys
     assert promised("Secrets") <= set(found) | set(found["masked"])
     assert found["masked"]["all"] == {"written": 20, "posts": 0, "secrets": 0}
     assert found["unmasked"]["all"]["written"] == 20
+    secrets.main([str(posts), *folders, *small, "--bots", "masked"])
+    assert set(last_line(capsys)) == {"masked", "secrets", "times", "machine"}

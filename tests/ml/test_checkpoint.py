@@ -13,13 +13,16 @@ import pytest
 from safetensors.numpy import save as save_tensors
 
 from models_app.ml import checkpoint as module
-from models_app.ml.checkpoint import CONFIG, WEIGHTS, Checkpoint, describe, is_there, load, recover, save
+from models_app.ml.checkpoint import CONFIG, PHRASES, WEIGHTS, Checkpoint, describe, is_there, load, recover, save
 from models_app.ml.config import NetworkConfig
 from models_app.ml.errors import CheckpointError
+from models_app.ml.networks.phrases import Phrases
 from models_app.ml.networks.registry import kind_of
 from models_app.ml.networks.states import Arrays
 
 from .conftest import TINY, TINY_GLR, random_checkpoint
+from .networks.llama.conftest import TINY as TINY_LLAMA
+from .networks.llama.conftest import made_adapter
 
 
 def write(directory: Path, start: Checkpoint, **meta: object) -> Checkpoint:
@@ -288,3 +291,53 @@ def test_what_float16_cannot_hold_is_refused(tmp_path: Path, checkpoint: Checkpo
     with pytest.raises(CheckpointError, match="isn’t a finite number"):
         save(tmp_path / "half", network=checkpoint.network, weights=large, meta={}, half=True)
     assert not (tmp_path / "half").exists()
+
+
+SAID = Phrases.of([np.array([5, 6, 7]), np.array([5, 6, 8])], TINY_LLAMA.end)
+
+
+def write_fluent(directory: Path, phrases: Phrases | None) -> Checkpoint:
+    return save(directory, network=TINY_LLAMA, weights=made_adapter(TINY_LLAMA), meta={}, phrases=phrases)
+
+
+def test_phrases_come_back_and_a_model_without_their_file_is_complete(tmp_path: Path) -> None:
+    saved = write_fluent(tmp_path / "bot", SAID)
+    loaded = load(tmp_path / "bot", as_stored=True)
+    assert saved.phrases is SAID and loaded.phrases is not None
+    assert loaded.phrases.to_bytes() == SAID.to_bytes()
+    (tmp_path / "bot" / PHRASES).unlink()
+    assert load(tmp_path / "bot").phrases is None
+
+
+def test_phrases_go_when_the_model_is_replaced_by_one_without(tmp_path: Path) -> None:
+    write_fluent(tmp_path / "bot", SAID)
+    write_fluent(tmp_path / "bot", None)
+    assert load(tmp_path / "bot").phrases is None
+    assert sorted(path.name for path in (tmp_path / "bot").iterdir()) == [CONFIG, WEIGHTS]
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "other", "foreign"])
+def test_damaged_phrases_are_noticed(tmp_path: Path, damage: str) -> None:
+    file = tmp_path / "bot" / PHRASES
+    write_fluent(tmp_path / "bot", SAID)
+    data = bytearray(file.read_bytes())
+    if damage == "flip":
+        data[-1] ^= 1
+    elif damage == "cut":
+        del data[-4:]
+    elif damage == "other":
+        data = bytearray(SAID.trusted(0.5).to_bytes())
+    else:  # what somebody made themselves, with symbols that this vocabulary doesn't have
+        high = TINY_LLAMA.symbols
+        write_fluent(tmp_path / "bot", Phrases.of([np.array([high, 6]), np.array([high, 6])], TINY_LLAMA.end))
+        data = bytearray(file.read_bytes())
+    file.write_bytes(data)
+    with pytest.raises(CheckpointError, match="are incomplete or have changed"):
+        load(tmp_path / "bot")
+
+
+def test_a_file_of_phrases_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_fluent(tmp_path / "bot", SAID)
+    monkeypatch.setattr(module, "_MAX_PHRASES", 10)
+    with pytest.raises(CheckpointError, match="phrases"):
+        load(tmp_path / "bot")

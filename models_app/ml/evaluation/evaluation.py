@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.errors import TooFewPosts, mark
-from models_app.ml.networks.registry import Stepper, kind_of
+from models_app.ml.networks.registry import Stepper
 from models_app.ml.networks.states import State
 from models_app.ml.sampling.context import state_after
 from models_app.ml.vocabulary import Symbols, Vocabulary, vocabulary_of
@@ -66,7 +66,7 @@ def evaluate(
     Calls `on_progress` with the number of posts measured so far. Raises TooFewPosts if there are none.
     """
     # Before the vocabulary, which a pretrained model brings with it.
-    stepper = kind_of(checkpoint.network).stepper(checkpoint.network, checkpoint.weights)
+    stepper = checkpoint.stepper()
     vocabulary = vocabulary_of(checkpoint.network)
     at_once = max(1, min(ROWS, LOGITS // vocabulary.size, stepper.rows_at_once))
     begun = state_after(context, stepper, vocabulary)

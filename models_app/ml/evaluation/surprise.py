@@ -11,7 +11,6 @@ from typing import Final
 import numpy as np
 
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.networks.registry import kind_of
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.vocabulary import vocabulary_of
 
@@ -65,7 +64,7 @@ def bits_of_words(
     checkpoint: Checkpoint, posts: Sequence[str], between: Callable[[], None] = lambda: None
 ) -> list[tuple[float, ...]]:
     """Return the bits of each word of each post, which are those of its symbols. The end mark isn't a word."""
-    stepper = kind_of(checkpoint.network).stepper(checkpoint.network, checkpoint.weights)
+    stepper = checkpoint.stepper()
     vocabulary = vocabulary_of(checkpoint.network)
     found = []
     for post in posts:

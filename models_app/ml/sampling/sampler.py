@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import BadSampling, BadSetting, mark
-from models_app.ml.networks.registry import kind_of
 from models_app.ml.networks.states import State
 from models_app.ml.vocabulary import vocabulary_of
 from models_app.ml.vocabulary.utf8 import utf8
@@ -83,7 +82,7 @@ class Sampler:
 
     def __init__(self, checkpoint: Checkpoint, context: Sequence[str] = ()) -> None:
         # Before the vocabulary, which a pretrained model brings with it.
-        self._stepper = kind_of(checkpoint.network).stepper(checkpoint.network, checkpoint.weights)
+        self._stepper = checkpoint.stepper()
         self._vocabulary = vocabulary_of(checkpoint.network)
         self._kind = checkpoint.network.kind
         self._begun = state_after(context, self._stepper, self._vocabulary)

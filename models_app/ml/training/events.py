@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
+from models_app.ml.checkpoint import Checkpoint
+from models_app.ml.networks.phrases import Phrases
 from models_app.ml.networks.registry import Network
 
 #: Asked between steps: go on, stop and keep the best weights, save the state and come back later, or cancel. Only base
@@ -69,11 +71,12 @@ class EpochResult:
 class FineTuneResult:
     """The best weights on validation, and figures of the fine-tune.
 
-    interpolation: position of the weights between the initial ones (0) and the best epoch's (1), above 0;
+    interpolation: position of the weights between the initial ones (0) and the best or the last epoch's (1), above 0;
     bits_per_character: of these weights on the validation split, never above the best epoch's;
     start_bits_per_character: the same for the initial weights; measured_posts: the number of posts that both are
     measured on, which can be a part of the split; characters_per_second: training speed of this call;
-    cores_used: average number of CPU cores used, 0 if unknown.
+    cores_used: average number of CPU cores used, 0 if unknown; phrases: those of a fluent bot's person, which count in
+    bits_per_character.
     """
 
     network: Network
@@ -88,6 +91,12 @@ class FineTuneResult:
     characters_per_second: float
     cores_used: float
     seconds: float
+    phrases: Phrases | None = None
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The trained model, which isn't stored yet."""
+        return Checkpoint(self.network, self.weights, {}, "", self.phrases)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import Cancelled, TooFewPosts, mark
 from models_app.ml.networks.mixed_matmul import has_gpu
+from models_app.ml.networks.phrases import Phrases
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.state_file import StateError, load_state, save_state
 
@@ -106,6 +107,7 @@ class FineTuning(ABC):
         self.seconds = 0.0  # spent on this epoch before `epoch_begun`
         self.epoch_begun = time.monotonic()
         self._begun = False  # whether there is a learner
+        self.phrases: Phrases | None = None  # `ended` may set them
 
     @abstractmethod
     def begin(self) -> None:
@@ -136,23 +138,31 @@ class FineTuning(ABC):
         """Continue from a saved state. Raises StateError, KeyError, TypeError or ValueError if it's unusable."""
 
     def interpolated(
-        self, loss: float, bits: float, measure: Callable[[Arrays], tuple[float, float]]
+        self,
+        loss: float,
+        bits: float,
+        measure: Callable[[Arrays], tuple[float, float]],
+        last: Arrays | None = None,
     ) -> tuple[Arrays, float, float]:
         """Return the best weights between the initial and the best epoch's, their interpolation, and their bits.
 
-        `loss` and `bits` are those of the best epoch's weights; `measure` returns those of others.
+        `loss` and `bits` are those of the best epoch's weights; `measure` returns those of others. With `last`, the
+        weights of a later epoch, those between the initial and these are tried instead.
         """
-        found = self.best, 1.0, bits
+        found, lowest = (self.best, 1.0, bits), loss
+        end, previous = (self.best, loss) if last is None else (last, math.inf)
         for position in INTERPOLATIONS:
             weights = {
                 name: np.float32(1 - position) * self.start.weights[name] + np.float32(position) * array
-                for name, array in self.best.items()
+                for name, array in end.items()
             }
             nearer, bits = measure(weights)
-            if nearer >= loss:
+            if nearer >= previous:
                 # Along the line, the loss falls and then rises: further back it's even higher.
                 break
-            found, loss = (weights, position, bits), nearer
+            previous = nearer
+            if nearer < lowest:
+                found, lowest = (weights, position, bits), nearer
         self.clock.done = self.clock.total
         self.report_progress(always=True)
         return found
@@ -253,6 +263,7 @@ class FineTuning(ABC):
             # On a GPU, the CPU cores are almost idle.
             cores_used=0.0 if has_gpu() else self.clock.cores_used(),
             seconds=time.monotonic() - begun,
+            phrases=self.phrases,
         )
 
     def step(self, train: Step, *, number: int, fraction: float, place: tuple[int, int, int]) -> None:

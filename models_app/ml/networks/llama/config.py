@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from models_app.ml.config import Values, number, whole
 from models_app.ml.errors import BadSetting, mark
 
 #: Rank of the adapter's matrices, and the factor of its products (LoRA's alpha / rank, Hu et al. 2021).
 DEFAULT_RANK, DEFAULT_SCALE = 16, 2.0
+_SHA256: Final = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,7 @@ class LlamaConfig(Values):
                 kind=repr(self.kind),
                 vocabulary=repr(self.vocabulary),
             )
-        if not isinstance(self.pretrained, str) or len(self.pretrained) != 64:
+        if not isinstance(self.pretrained, str) or not _SHA256.fullmatch(self.pretrained):
             raise BadSetting(
                 mark("%(name)s must be a sha256 in hexadecimal, not %(value)s."),
                 name="pretrained",

@@ -13,8 +13,15 @@ ROWS, LENGTH = 2, 256
 #: A point (validation, samples, saved state) about every so many symbols, within these bounds.
 SYMBOLS_PER_POINT: Final = 12_000
 MIN_POINTS, MAX_POINTS = 3, 8
+#: With at most so many characters, two readings of all posts are better than one (docs/fluent.md).
+MAX_READ_TWICE: Final = 40_000
 #: Characters in a symbol of posts, about: measured on the personas (docs/fluent.md).
 CHARACTERS_PER_SYMBOL: Final = 4.0
+
+
+def default_epochs_for(characters: int) -> int:
+    """Return how often posts of so many characters should be read, if there's time."""
+    return 2 if characters <= MAX_READ_TWICE else 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

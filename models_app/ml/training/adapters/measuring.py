@@ -8,13 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.errors import TooFewPosts, mark
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.store import LIBRARY
+from models_app.ml.networks.phrases import Phrases
 
 from .config import AdapterConfig
-from .packing import packed_batches
+from .learner import AdapterLearner
+from .packing import PackedBatch, packed_batches
 from .prebuilt import learner_for
 
 
@@ -41,5 +45,24 @@ def bits_per_character(
         length=usual.sequence_length,
         end=network.end,
     )
-    nats, _ = learner.validate(batches, between)
+    (nats,) = nats_with(learner, batches, [checkpoint.phrases], between)
     return nats / math.log(2) / sum(len(post) + 1 for post in posts)
+
+
+def nats_with(
+    learner: AdapterLearner,
+    batches: Sequence[PackedBatch],
+    phrases: Sequence[Phrases | None],
+    between: Callable[[], None] = lambda: None,
+) -> list[float]:
+    """Return the summed loss in nats of the learner's weights with each of these phrases, measured in one pass."""
+    totals = [0.0] * len(phrases)
+    for batch in batches:
+        between()
+        counts = batch.weights > 0
+        surprisals, targets = learner.surprisals(batch)[counts], batch.targets[counts]
+        contexts = batch.contexts()[counts]
+        for number, each in enumerate(phrases):
+            mixed = surprisals if each is None else each.surprisals(surprisals, contexts, targets)
+            totals[number] += float(np.sum(mixed, dtype=np.float64))
+    return totals

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models_app.ml.networks.phrases import NONE, ORDER
+
 
 @dataclass(frozen=True, slots=True)
 class PackedBatch:
@@ -28,6 +30,15 @@ class PackedBatch:
     weights: NDArray[np.float32]
     positions: NDArray[np.int32]
     segments: NDArray[np.int32]
+
+    def contexts(self) -> NDArray[np.int64]:
+        """Return the last symbols before each target, as `Phrases` takes them: (R, T, ORDER)."""
+        found = np.full((*self.inputs.shape, ORDER), NONE, np.int64)
+        found[:, :, -1] = self.inputs
+        for back in range(1, ORDER):
+            same = self.segments[:, back:] == self.segments[:, :-back]
+            found[:, back:, -1 - back] = np.where(same, self.inputs[:, :-back], NONE)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ One reading of the posts takes minutes, so what a small network's training does 
 several points within it: validation on a fixed sample of the held-out posts, samples of new ones, and the best weights
 so far. In between, the full state is saved in `work_dir` every SAVE_SECONDS. A later call with the same arguments
 resumes from there and ends with the same weights as an uninterrupted run. If all posts have been read, the weights are
-interpolated at the end (`fine_tuning`); in a part of many posts, nothing is learned too well.
+interpolated at the end (`fine_tuning`); in a part of many posts, nothing is learned too well. Then the person's phrases
+are counted, and kept if they help (`networks.phrases`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.store import LIBRARY
+from models_app.ml.networks.phrases import Phrases
 from models_app.ml.sampling.context import fitting
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.training import prebuilt
@@ -30,6 +32,7 @@ from models_app.ml.training.fine_tuning import INTERPOLATIONS, Arrays, FineTunin
 from models_app.ml.training.progress_meter import Clock, RecentLoss
 
 from .config import AdapterConfig
+from .measuring import nats_with
 from .packing import PackedBatch, packed_batches
 from .prebuilt import learner_for
 
@@ -38,6 +41,8 @@ SAVE_SECONDS: Final = 20.0
 #: Symbols of held-out posts that each point is measured on, and the first and the best weights.
 VALIDATION_SYMBOLS: Final = 3000
 HELD_OUT_SYMBOLS: Final = 5000
+#: How much the phrases may count, as factors of their usual weight. Those of a person who changes mislead.
+TRUSTS: Final = (0.5, 1.0)
 #: The cost of validating a symbol relative to training on it.
 VALIDATION_COST: Final = 0.35
 
@@ -133,6 +138,8 @@ class _FineTune(FineTuning):
         self.clock = Clock(total=config.epochs * symbols + VALIDATION_COST * validated)
         self._step = 0
         self._left = self._from_here()
+        self._tried: list[Phrases | None] = [None]
+        self._lowest = self._lowest_bits = math.inf
         self._saved = time.monotonic()
 
     def begin(self) -> None:
@@ -178,7 +185,7 @@ class _FineTune(FineTuning):
         return self.recent_loss()
 
     def validated_start(self) -> float:
-        return self._bits(self._held_out, self._characters, self.ask_cancel)[1]
+        return self._bits_with([self.start.phrases])[0]
 
     def learn(self, epoch: int) -> None:
         first, end = self._end_of(epoch - 1), self._end_of(epoch)
@@ -198,13 +205,36 @@ class _FineTune(FineTuning):
         return self._learner.weights(), *self._bits(self._sample, self._sample_characters, between)
 
     def ended(self, best: EpochResult) -> tuple[Arrays, float, float]:
+        phrases = Phrases.of(self._posts, self._network.end)
+        self._tried = [None, *(phrases.trusted(trust) for trust in TRUSTS if len(phrases))]
+        # A later point can be worse, because it has learned too much, and yet better on the way to it.
+        is_later = self._step == self._steps and best.epoch < self.epochs
+        last = self._learner.weights() if is_later else None
         loss, bits = self._bits_of(self.best)
-        return self.interpolated(loss, bits, self._bits_of) if self._interpolates else (self.best, 1.0, bits)
+        weights, interpolation = self.best, 1.0
+        if self._interpolates:
+            weights, interpolation, _ = self.interpolated(loss, bits, self._bits_of, last)
+        return weights, interpolation, self._lowest_bits
 
     def _bits_of(self, weights: Arrays) -> tuple[float, float]:
-        """Return loss and bits on more of the held-out posts than the points are measured on."""
+        """Return the bits without phrases on more of the held-out posts than the points, as loss and as bits.
+
+        For the best of the weights that it's called with, it keeps the phrases as far as they predict these posts
+        better, and the bits with them.
+        """
         self._learner.set_weights(weights)
-        return self._bits(self._held_out, self._characters, self.ask_cancel)
+        alone, *others = self._bits_with(self._tried)
+        if alone < self._lowest:
+            bits = [alone, *others]
+            least = int(np.argmin(bits))
+            self._lowest, self._lowest_bits, self.phrases = alone, bits[least], self._tried[least]
+        return alone, alone
+
+    def _bits_with(self, phrases: Sequence[Phrases | None]) -> list[float]:
+        """Return the bits per character on these posts with each of the phrases, in one pass."""
+        nats = nats_with(self._learner, self._held_out, phrases, self.ask_cancel)
+        self.clock.done += VALIDATION_COST * sum(float(batch.weights.sum()) for batch in self._held_out)
+        return [each / math.log(2) / self._characters for each in nats]
 
     def _some_of(
         self, posts: Sequence[str], encoded: Sequence[NDArray[Any]], most: int

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from models_app.ml.networks.phrases import NONE, ORDER
 from models_app.ml.training.adapters.packing import PackedBatch, packed_batches
 
 END = 0
@@ -74,3 +75,19 @@ def test_the_order_depends_on_the_seed_only() -> None:
     )
     assert first == again
     assert first != other
+
+
+@given(posts_of_symbols, st.integers(1, 4), st.integers(4, 16))
+def test_the_context_of_a_target_is_what_its_own_piece_has_before_it(
+    posts: list[list[int]], rows: int, length: int
+) -> None:
+    found, expected = [], []
+    for batch in packed_batches(arrays(posts), rows=rows, length=length, end=END, rng=np.random.default_rng(0)):
+        contexts = batch.contexts()
+        for row in range(len(batch.inputs)):
+            for segment in sorted(set(batch.segments[row].tolist()) - {-1}):
+                at = batch.segments[row] == segment
+                read = [NONE] * (ORDER - 1) + batch.inputs[row, at].tolist()
+                expected += [read[place : place + ORDER] for place in range(int(at.sum()))]
+                found += contexts[row, at].tolist()
+    assert found == expected

@@ -11,6 +11,7 @@ import pytest
 
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.errors import Cancelled, TooFewPosts
+from models_app.ml.evaluation.evaluation import evaluate
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.hugging_face import read_directory
 from models_app.ml.networks.llama.store import LIBRARY
@@ -57,13 +58,12 @@ def run(start: Checkpoint, tmp_path: Path) -> Run:
         control: Callable[[], Any] = lambda: "go",
         **changes: Any,
     ) -> FineTuneResult:
-        arguments: dict[str, Any] = {"train": TRAIN, "validation": VALIDATION, "config": CONFIG, "work_dir": tmp_path}
+        arguments: dict[str, Any] = {"start": start, "train": TRAIN, "validation": VALIDATION, "config": CONFIG}
         return trainer.fine_tune(
-            start=start,
             on_epoch=on_epoch,
             on_progress=on_progress,
             control=control,
-            **arguments | {"sample_count": 0} | changes,
+            **arguments | {"work_dir": tmp_path, "sample_count": 0} | changes,
         )
 
     return run
@@ -91,7 +91,7 @@ def test_what_was_learned_too_well_goes_back_some_of_the_way(run: Run, start: Ch
     state, _ = load_state(tmp_path / STATE)
     best = {name: state[f"best.{name}"] for name in start.weights}
     bits = {
-        name: bits_per_character(Checkpoint(start.network, weights, {}, ""), validation)
+        name: bits_per_character(Checkpoint(start.network, weights, {}, "", result.phrases), validation)
         for name, weights in (("best", best), ("kept", result.weights))
     }
     assert bits["kept"] < bits["best"]
@@ -104,6 +104,51 @@ def test_what_was_learned_too_well_goes_back_some_of_the_way(run: Run, start: Ch
     few = replace(config, most_characters=sum(len(post) + 1 for post in learned))
     again = run(config=few, train=["a fox", *learned], validation=validation, work_dir=tmp_path / "few")
     assert again.interpolation == 1
+
+
+def test_a_last_point_that_learned_too_well_is_better_on_the_way_to_it_than_an_earlier_one(
+    run: Run, start: Checkpoint, tmp_path: Path
+) -> None:
+    config = replace(CONFIG, points=3, epochs=3, learning_rate=0.02)
+    result = run(config=config, train=TRAIN, validation=["the dog sang on day 3"])
+    assert result.best_epoch == 1 and result.interpolation in INTERPOLATIONS
+    state, _ = load_state(tmp_path / STATE)
+    for name, array in result.weights.items():
+        far = state[f"weights.{name}"] - start.weights[name]
+        np.testing.assert_allclose(array - start.weights[name], result.interpolation * far, atol=1e-5, err_msg=name)
+    assert result.bits_per_character < min(point.bits_per_character for point in result.history)
+
+
+def test_phrases_are_kept_as_far_as_they_predict_held_out_posts_better(run: Run) -> None:
+    config = replace(CONFIG, points=1, epochs=1, learning_rate=0.005)
+    helped = run(config=config)
+    assert helped.phrases is not None and helped.phrases.trust == 1
+    unlearned = replace(helped.checkpoint, phrases=None)
+    assert helped.bits_per_character == pytest.approx(bits_per_character(helped.checkpoint, VALIDATION), rel=1e-5)
+    assert helped.bits_per_character < bits_per_character(unlearned, VALIDATION)
+    # As a bot writes, symbol by symbol.
+    assert evaluate(helped.checkpoint, VALIDATION).bits_per_character == pytest.approx(
+        helped.bits_per_character, rel=0.02
+    )
+
+
+def test_the_phrases_of_a_bot_to_start_from_count_in_what_it_knew_before(
+    run: Run, start: Checkpoint, tmp_path: Path
+) -> None:
+    config = replace(CONFIG, points=1, epochs=1)
+    first = run(config=config)
+    known = replace(start, phrases=first.phrases)
+    again = run(start=known, config=config, work_dir=tmp_path / "again")
+    assert again.start_bits_per_character == pytest.approx(bits_per_character(known, VALIDATION), rel=1e-5)
+    assert again.start_bits_per_character < first.start_bits_per_character
+
+
+def test_phrases_that_mislead_are_left_out(run: Run, tmp_path: Path) -> None:
+    config = replace(CONFIG, points=1, epochs=1, learning_rate=1e-6)
+    mislead = ["the dog sleeps on day 1 🐕"] * 40
+    result = run(config=config, train=mislead, validation=["tzhzez dzozgz", "szlz ezpz"])
+    assert result.phrases is None
+    assert run(config=config, train=["a", "bc", "xyz"], work_dir=tmp_path / "none").phrases is None
 
 
 def test_it_says_how_many_posts_its_bits_are_of(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
