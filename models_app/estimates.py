@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from models_app import machines
-from models_app.ml.training.adapters.config import AdapterConfig
+from models_app.ml.training.adapters.config import AdapterConfig, default_epochs_for
 from models_app.models import Tier
 
 #: A fluent training reads at least so many characters, however short its time is.
@@ -43,8 +43,16 @@ class Estimate:
         return self.starting + epochs * self.epoch
 
 
-def characters_within(minutes: int, characters: int, *, pace: machines.Pace | None = None) -> int:
-    """Return how many characters a fluent training reads in this time on a corpus of `characters`; 0 if all of them.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a training reads: the newest posts up to so many characters (0: all posts), and how many times."""
+
+    most_characters: int
+    epochs: int = 1
+
+
+def reading_within(minutes: int, characters: int, *, pace: machines.Pace | None = None) -> Reading:
+    """Return what a fluent training reads in this time on a corpus of `characters`.
 
     The time is that of an idle machine, so a busy one makes the training longer and not the bot worse.
     """
@@ -53,7 +61,17 @@ def characters_within(minutes: int, characters: int, *, pace: machines.Pace | No
     for _round in range(3):  # what is read decides how often it is validated
         fixed = estimate(characters, Tier.FLUENT, read, pace=idle).starting
         read = min(most, max(MIN_READ, round((60 * minutes - fixed) * idle.speed)))
-    return read if read < most else 0
+    if read < most:
+        return Reading(read)
+    usual = Reading(0, default_epochs_for(most))
+    fits = seconds_of(characters, Tier.FLUENT, usual, pace=idle) <= 60 * minutes
+    return usual if fits else Reading(0)
+
+
+def seconds_of(characters: int, tier: Tier, reading: Reading, *, pace: machines.Pace | None = None) -> float:
+    """Return the estimated seconds of a training that starts now and reads this. The arguments are `estimate`'s."""
+    epochs = reading.epochs
+    return estimate(characters, tier, reading.most_characters, epochs=epochs, pace=pace).seconds(epochs)
 
 
 def split_off(characters: int) -> int:
@@ -62,17 +80,23 @@ def split_off(characters: int) -> int:
 
 
 def estimate(
-    characters: int, tier: Tier = Tier.QUICK, most_characters: int = 0, *, pace: machines.Pace | None = None
+    characters: int,
+    tier: Tier = Tier.QUICK,
+    most_characters: int = 0,
+    *,
+    epochs: int = 1,
+    pace: machines.Pace | None = None,
 ) -> Estimate:
     """Return the estimated duration of a training that starts now, on a corpus of `characters`.
 
-    most_characters: the most that a fluent epoch reads (0: all); pace: how fast it would be, if that's known.
+    most_characters: the most that a fluent epoch reads (0: all); epochs: those of a fluent training, which decide how
+    often it validates; pace: how fast it would be, if that's known.
     """
     pace = machines.pace(tier) if pace is None else pace
     learned, held_out = characters * (1 - VALIDATION_SHARE), characters * VALIDATION_SHARE
     if tier == Tier.FLUENT:
         read = min(learned, most_characters or learned)
-        points = AdapterConfig.auto(characters=max(1, round(read))).points
+        points = AdapterConfig.auto(characters=max(1, round(read)), epochs=epochs).points
         times = ADAPTER_VALIDATIONS + (ADAPTER_INTERPOLATIONS if read > learned - 1 else 0)
         checked = times * min(held_out, CHARACTERS_HELD_OUT)
         checked += points * min(held_out, CHARACTERS_OF_POINT)

@@ -122,6 +122,7 @@ KIND: Final = JobKind(
     template="models_app/instant_job.html",
     subject="corpus",
     run=run_instant_bot,
+    may_start=trainings.require_posts,
     left_by=model_files.left_by,
     needs=needs,
     to_take_less=_("Train a quick bot instead."),

@@ -51,10 +51,11 @@ def report(*, generation: Generation, number: int, reason: str, note: str = "") 
         raise ReportError(_("This is your own bot. To stop it from writing such posts, ban words or train it again."))
     if reason not in PostReport.Reason.values:
         raise ReportError(_("Choose what is wrong with the post."))
+    locking.lock(by.pk)
+    services.require_there(generation)
     there = PostReport.objects.filter(reporter=by, generation=generation, number=number)
     if (found := there.first()) is not None:
         return found
-    locking.lock(by.pk)
     if PostReport.objects.filter(reporter=by, created_at__gt=timezone.now() - _DAY).count() >= MAX_A_DAY:
         message = ngettext(
             "You can report at most %(count)s post within 24 hours. Try again tomorrow.",

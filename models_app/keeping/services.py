@@ -70,6 +70,17 @@ def post_of(generation: Generation, number: int) -> str:
     return str(generation.posts[number])
 
 
+def require_there(generation: Generation) -> None:
+    """Keep what was written, and its bot, from being deleted until the transaction ends. Raises NoSuchPost."""
+    try:
+        services.require_there(generation.model)
+    except services.UnknownModel as error:
+        raise NoSuchPost(_("There is no such post in this generation.")) from error
+    rows = Generation.objects.select_for_update(no_key=True).filter(pk=generation.pk)
+    if rows.values_list("pk").first() is None:
+        raise NoSuchPost(_("There is no such post in this generation."))
+
+
 @transaction.atomic
 def keep(*, generation: Generation, number: int, text: str | None = None) -> KeptPost:
     """Keep a post of the generation for its owner: as written, or edited if `text` differs.
@@ -78,10 +89,12 @@ def keep(*, generation: Generation, number: int, text: str | None = None) -> Kep
     """
     written = post_of(generation, number)
     new = written if text is None else _valid(text)
+    # Before the look-up, because an edited post isn't unique in the table, and before the rows, like a deletion.
+    locking.lock(generation.owner_id)
+    require_there(generation)
     kept = KeptPost.objects.filter(owner=generation.owner, generation=generation, number=number, text=new)
     if (there := kept.first()) is not None:
         return there
-    locking.lock(generation.owner_id)
     if KeptPost.objects.filter(owner=generation.owner).count() >= MAX_KEPT:
         message = _("You have kept %(count)s posts, which is the limit. Remove some first.")
         raise TooManyKept(message % {"count": grouped(MAX_KEPT)})

@@ -90,6 +90,8 @@ def keep_post(request: HttpRequest, generation_id: uuid.UUID) -> HttpResponse:
         return render(request, "models_app/keep_post.html", context)
     try:
         kept = services.keep(generation=generation, number=number, text=request.POST.get("text"))
+    except services.NoSuchPost:
+        raise Http404("There is no such post.") from None
     except services.KeepingError as error:
         return render(request, "models_app/keep_post.html", context | {"trouble": translated(error)}, status=400)
     said = _("Kept, with your changes.") if kept.is_edited else _("Kept.")
@@ -133,6 +135,8 @@ def report_post(request: HttpRequest, generation_id: uuid.UUID) -> HttpResponse:
         return render(request, "models_app/report_post.html", context)
     try:
         reports.report(generation=generation, number=number, reason=context["picked"], note=context["note"])
+    except services.NoSuchPost:
+        raise Http404("There is no such post.") from None
     except reports.ReportError as error:
         return render(request, "models_app/report_post.html", context | {"trouble": translated(error)}, status=400)
     return _done(request, {"said": _("Thank you. The bot’s owner and the administrator see it.")}, generation.model)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.db.models import Q
+
 from models_app.models import TrainedModel
+
+
+def usable_by_all() -> Q:
+    """Return what a version of the base model fulfils: nobody's, or a person's bot that is promoted."""
+    return Q(owner=None) | Q(is_base=True)
 
 
 def meant(bases: Iterable[TrainedModel], sha256: str, pretrained: str | None) -> TrainedModel | None:

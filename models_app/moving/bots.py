@@ -26,7 +26,7 @@ from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.state_file import StateError
 from models_app.model_files import Fence
 from models_app.models import Tier, TrainedModel
-from models_app.moving.bases import meant
+from models_app.moving.bases import meant, usable_by_all
 from models_app.sharing import tags
 from models_app.sharing.rows import LONGEST_TAG
 from tweets import idle
@@ -131,7 +131,7 @@ class BotFacts(Facts):
     corpus: uuid.UUID | None
     corpus_name: str = Field(max_length=80)
     parent: uuid.UUID | None
-    parent_name: str = Field(max_length=170)
+    parent_name: str = Field(max_length=240)
     parent_sha256: str = Field("", max_length=64)
     learned_accounts: tuple[Learned, ...] = Field((), max_length=1000)
     posts: int = Field(ge=0, le=2_000_000_000)
@@ -250,6 +250,7 @@ def restore(
         with model_files.in_place(staged, path, sha256, fenced, job):
             # Lock posts before models, like a deletion.
             there = _if_there(corpus)
+            is_new = not TrainedModel.objects.filter(pk=number).exists()
             parent = _parent(job.owner, facts, numbers, needed)
             model = registry.create_with_free_name(
                 owner=job.owner,
@@ -265,7 +266,8 @@ def restore(
                 stored_bytes=model_files.stored_bytes(path),
                 **_values(facts, there),
             )
-            tags.set_tags(model, facts.tags)
+            if is_new:  # what its owner has changed since stays
+                tags.set_tags(model, facts.tags)
             return model
 
 
@@ -325,7 +327,7 @@ def _parent(
         return None
     models = TrainedModel.objects.select_for_update(no_key=True)
     own = models.filter(pk=numbers(facts.parent), owner=owner).first()
-    return own or meant(models.filter(owner=None, sha256=facts.parent_sha256), facts.parent_sha256, needed)
+    return own or meant(models.filter(usable_by_all(), sha256=facts.parent_sha256), facts.parent_sha256, needed)
 
 
 def _unpack(file: Path, staged: Path) -> str:

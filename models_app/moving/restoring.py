@@ -19,7 +19,7 @@ from models_app.ml.errors import BadSetting
 from models_app.ml.sampling.outcome import Refused
 from models_app.model_files import Fence
 from models_app.models import Game, Generation, KeptPost, TrainedModel
-from models_app.moving.bases import meant
+from models_app.moving.bases import meant, usable_by_all
 from models_app.playing.services import POSTS
 
 Row = TypeVar("Row", bound=Model)
@@ -97,7 +97,7 @@ class _Models:
         bases = {line.model_sha256 for line in found if not isinstance(line, GameFacts)}
         models = TrainedModel.objects.select_for_update(no_key=True).order_by("pk")
         self._own = set(models.filter(owner=owner, pk__in=wanted).values_list("pk", flat=True))
-        self._bases = list(models.filter(owner=None, sha256__in=bases))
+        self._bases = list(models.filter(usable_by_all(), sha256__in=bases))
 
     def of(self, facts: GenerationFacts | KeptFacts) -> uuid.UUID | None:
         base = meant(self._bases, facts.model_sha256, facts.model_pretrained)

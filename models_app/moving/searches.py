@@ -16,7 +16,7 @@ from botfactory.untrusted import Facts, MadeAt
 from models_app.ml.config import traits_of
 from models_app.model_files import Fence
 from models_app.models import Search, TrainedModel, Trial
-from models_app.moving.bases import meant
+from models_app.moving.bases import meant, usable_by_all
 from models_app.moving.restoring import Restored
 from models_app.search import bots
 from models_app.search import space as spaces
@@ -178,7 +178,7 @@ def _row(
 def _start(facts: SearchFacts, owner: User, numbers: Callable[[uuid.UUID], uuid.UUID]) -> TrainedModel | None:
     models = TrainedModel.objects.select_for_update(no_key=True)
     own = models.filter(owner=owner, pk=numbers(facts.start)).first()
-    bases = models.filter(owner=None, sha256=facts.start_sha256, retired_at=None)
+    bases = models.filter(usable_by_all(), sha256=facts.start_sha256, retired_at=None)
     return own or meant(bases, facts.start_sha256, facts.start_pretrained)
 
 

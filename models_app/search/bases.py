@@ -66,10 +66,8 @@ def checked(given: Mapping[str, Any], told: Mapping[str, Any]) -> spaces.Space:
             raise BadSpace(translated(error)) from error
 
     space = spaces.parsed(given, kinds(config_of(told["network"]), continued=told["continued"]), check)
-    sizes = [name for name in ("batch_size", "sequence_length") if name in space]
-    largest = {name: int(max(map(float, space[name].ends()))) for name in sizes}
     try:
-        services.require_memory(*trained(told, largest, seed=0))
+        services.require_memory(*trained(told, spaces.largest_step(space), seed=0))
     except BaseError as error:
         raise BadSpace(translated(error)) from error
     if isinstance(space.get(VOCABULARY), spaces.Range):

@@ -7,12 +7,14 @@ from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
+from botfactory.translation import translated
 from models_app import estimates, trainings
 from models_app.ml.config import FineTuneConfig, traits_of
 from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.models import Search, Tier, TrainedModel
 from models_app.search import space as spaces
 from models_app.search.space import Value, types_of
+from models_app.services import BadRequest
 from tweets.models import Corpus
 
 #: The space that comes with the product for each tier.
@@ -32,16 +34,15 @@ def common(corpus: Corpus, start: TrainedModel, minutes: int | None) -> dict[str
     told: dict[str, Any] = {
         **traits_of(start.network),
         "characters": trainings.learned(corpus),
-        "epochs": trainings.default_epochs(corpus, tier),
-        "most_characters": 0,
     }
     if tier == Tier.FLUENT:
         minutes = trainings.DEFAULT_MINUTES if minutes is None else minutes
         trainings.require_minutes(minutes, None, tier)
-        told |= {"minutes": minutes, "most_characters": estimates.characters_within(minutes, corpus.characters)}
+        told["minutes"] = minutes
     elif minutes is not None:
         raise trainings.BadMinutes(_("Only a fluent training has a time. For a quick one, choose the epochs."))
-    return told
+    reading = trainings.usual_reading(corpus, tier, minutes)
+    return told | {"epochs": reading.epochs, "most_characters": reading.most_characters}
 
 
 def checked(given: Mapping[str, Any], corpus: Corpus, start: TrainedModel, told: dict[str, Any]) -> spaces.Space:
@@ -54,6 +55,10 @@ def checked(given: Mapping[str, Any], corpus: Corpus, start: TrainedModel, told:
         config_of(told, {name: value}, seed=0)
 
     space = spaces.parsed(given, kinds(tier), check)
+    try:
+        config_of(told, spaces.largest_step(space), seed=0)
+    except BadRequest as error:
+        raise spaces.BadSpace(translated(error)) from error
     if tier == Tier.FLUENT:
         config = config_of(told, {}, seed=0)
         told["steps"] = config.points if isinstance(config, AdapterConfig) else 1
@@ -86,4 +91,5 @@ def seconds_of_a_trial(search: Search) -> float:
     tier = Tier.of({"kind": told["kind"]})
     epochs = spaces.stored(search.space).get("epochs")
     mean = told["epochs"] if epochs is None else epochs.middle()
-    return estimates.estimate(search.corpus.characters, tier, told["most_characters"]).seconds(round(mean))
+    reading = estimates.Reading(told["most_characters"], round(mean))
+    return estimates.seconds_of(search.corpus.characters, tier, reading)

@@ -38,7 +38,7 @@ class Search(models.Model):
     corpus = models.ForeignKey("tweets.Corpus", on_delete=models.CASCADE, related_name="searches", null=True)
     # The model that each trial starts from. The name outlives the row; it's blank for initial weights.
     start = models.ForeignKey("models_app.TrainedModel", on_delete=models.SET_NULL, related_name="searches", null=True)
-    start_name = models.CharField(max_length=170, blank=True)
+    start_name = models.CharField(max_length=240, blank=True)
     # What all trials have in common (search/bots.py, search/bases.py), and what they try (search/space.py).
     settings = models.JSONField(default=dict)
     space = models.JSONField(default=dict)

@@ -102,6 +102,12 @@ def shipped_names() -> list[str]:
     return sorted(path.stem for path in SHIPPED.glob("*.toml"))
 
 
+def largest_step(space: Space) -> dict[str, int]:
+    """Return the largest batch size and sequence length that trials can have, those that the space varies."""
+    varied = [name for name in ("batch_size", "sequence_length") if name in space]
+    return {name: int(max(map(float, space[name].ends()))) for name in varied}
+
+
 def parsed(given: Mapping[str, Any], kinds: Mapping[str, type], check: Callable[[str, Value], None]) -> Space:
     """Return the parameters of a space. Raises BadSpace with a sentence that names the setting.
 

@@ -130,13 +130,19 @@ def _labels(search: Search) -> dict[str, str]:
         "number": _("Trial"),
         "state": _("State"),
         "bits": _("Bits per character"),
-        "steps": _("Validations") if search.kind == Search.Kind.BASE else _("Epochs done"),
+        "steps": _steps(search),
         "seconds": _("Seconds"),
     }
     if search.kind == Search.Kind.BASE:
         labels["weights"] = _("Parameters")
     # The names of settings are the same in each language, as in the space.
     return labels | {name: name for name in search.names}
+
+
+def _steps(search: Search) -> str:
+    if search.kind == Search.Kind.BASE:
+        return _("Validations")
+    return _("Parts done") if search.settings.get("kind") == "llama" else _("Epochs done")
 
 
 def _key(name: str) -> Callable[[Row], Any]:

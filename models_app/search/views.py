@@ -244,6 +244,5 @@ def _takes(corpus: Corpus) -> str:
     if not offered or not corpus.characters:
         return ""
     tier = offered[0]
-    read = estimates.characters_within(trainings.DEFAULT_MINUTES, corpus.characters) if tier == Tier.FLUENT else 0
-    seconds = estimates.estimate(corpus.characters, tier, read).seconds(trainings.default_epochs(corpus, tier))
+    seconds = estimates.seconds_of(corpus.characters, tier, trainings.usual_reading(corpus, tier))
     return lasting(60 * round(seconds * DEFAULT_TRIALS / 60)) if seconds > 3 else ""
