@@ -83,7 +83,7 @@ class TrainedModel(models.Model):
         related_name="children",
         verbose_name=gettext_lazy("starting point"),
     )
-    parent_name = models.CharField(max_length=170, blank=True, verbose_name=gettext_lazy("started from"))
+    parent_name = models.CharField(max_length=240, blank=True, verbose_name=gettext_lazy("started from"))
     corpus = models.ForeignKey(
         Corpus,
         on_delete=models.SET_NULL,

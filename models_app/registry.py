@@ -56,7 +56,9 @@ def register(
     directory = f"users/{owner.pk}/{model_id}"
     path = Path(settings.CHECKPOINTS_DIR) / directory
     with model_files.staging(path, job) as staged:
-        saved = checkpoint.save(staged, network=trained.network, weights=trained.weights, meta=meta, half=True)
+        saved = checkpoint.save(
+            staged, network=trained.network, weights=trained.weights, meta=meta, half=True, phrases=trained.phrases
+        )
         guard.save(staged / FINGERPRINTS)
         if context:
             model_files.save_context(staged, context)

@@ -6,7 +6,7 @@ import logging
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
@@ -144,7 +144,7 @@ def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
     except OptedOut as error:
         raise JobFailed(error.code, error) from error
     with _bot_exists(handle):
-        handle.progress({**handle.job.progress, "phase": "reporting", "model": str(model.pk)})
+        handle.progress({**handle.job.progress, "phase": "reporting", "seconds_left": None, "model": str(model.pk)})
         report_cards.keep(model, _report(run, result), None, handle.fenced)
         report_cards.keep(model, None, _likeness(run, result), handle.fenced)
     return {"model": str(model.pk), "name": model.name}
@@ -223,7 +223,7 @@ def _report(run: Run, result: FineTuneResult) -> dict[str, Any]:
         base = versions.base_model(Tier(run.start.tier))
         weights = run.start_checkpoint if base == run.start else loading.load(base)
         card = cards.report_card(
-            bot=Checkpoint(result.network, result.weights, {}, ""),
+            bot=result.checkpoint,
             start=run.start_checkpoint,
             base=weights,
             others=report_cards.base_samples_of(base, weights, between),
@@ -251,7 +251,7 @@ def _ask_cancel(handle: JobHandle) -> None:
 def _likeness(run: Run, result: FineTuneResult) -> PersonLikeness | None:
     """Return what chooses among drafts of the model. If it fails, return None rather than lose the model."""
     try:
-        sampler = Sampler(Checkpoint(result.network, result.weights, {}, ""))
+        sampler = Sampler(result.checkpoint)
         return PersonLikeness.of(sampler, run.train, result.bits_per_character, partial(_ask_cancel, run.handle))
     except (Cancelled, *FROM_OUTSIDE):
         raise
@@ -265,7 +265,7 @@ def _assess_again(handle: JobHandle, model: TrainedModel) -> None:
     if model.report and loading.load_likeness(model) is not None:
         return
     with _bot_exists(handle):
-        handle.progress({**handle.job.progress, "phase": "reporting", "model": str(model.pk)})
+        handle.progress({**handle.job.progress, "phase": "reporting", "seconds_left": None, "model": str(model.pk)})
         report_runner.assess(handle, model)
 
 
@@ -315,7 +315,7 @@ def _register(run: Run, result: FineTuneResult) -> TrainedModel:
         corpus=run.corpus,
         parent=start,
         parent_name=start.full_name,
-        trained=Checkpoint(network=result.network, weights=result.weights, meta=meta, sha256=""),
+        trained=replace(result.checkpoint, meta=meta),
         guard=run.guard,
         meta=meta,
         fenced=handle.fenced,

@@ -35,10 +35,10 @@ class Course:
     epoch: float
     #: The posts that an epoch reads.
     posts: int
-    #: Of a fluent training: its default minutes, and how many posts it reads and how many seconds it takes now if it
-    #: gets 1, 2, ... minutes.
+    #: Of a fluent training: its default minutes, and how many posts it reads, how many seconds it takes now, and how
+    #: often it reads them, if it gets 1, 2, ... minutes.
     minutes: int
-    plans: list[tuple[int, float]]
+    plans: list[tuple[int, float, int]]
     #: What a blank setting stands for; without those that the tier doesn't have.
     automatic: dict[str, float]
 
@@ -51,7 +51,7 @@ class Course:
         plans = list(_plans(corpus, posts, pace)) if tier == Tier.FLUENT else []
         return cls(
             tier=tier,
-            epochs=trainings.default_epochs(corpus, tier),
+            epochs=1 if tier == Tier.FLUENT else trainings.default_epochs(corpus),
             max_epochs=trainings.MAX_EPOCHS_BY_TIER[tier],
             starting=round(estimate.starting, 2),
             epoch=round(estimate.epoch, 2),
@@ -66,6 +66,11 @@ class Course:
         return len(self.plans)
 
     @property
+    def reads_twice(self) -> bool:
+        """Whether a fluent training reads all posts twice if it has the time."""
+        return bool(self.plans) and self.plans[-1][2] > 1
+
+    @property
     def about(self) -> str:
         """The estimated time with the default epochs or minutes, in words."""
         seconds = self.plans[self.minutes - 1][1] if self.plans else self.starting + self.epochs * self.epoch
@@ -77,14 +82,16 @@ class Course:
         return {name: getattr(self, name) for name in names}
 
 
-def _plans(corpus: Corpus, posts: int, pace: Pace) -> Iterator[tuple[int, float]]:
-    """Yield how many of the posts are read, and in how many seconds, for each number of minutes that makes sense."""
+def _plans(corpus: Corpus, posts: int, pace: Pace) -> Iterator[tuple[int, float, int]]:
+    """Yield what is read in each number of minutes that makes sense: how many posts, in how many seconds, how often."""
+    most_of_all = estimates.reading_within(SLIDER_MINUTES, corpus.characters, pace=pace)
     for minutes in range(trainings.MIN_MINUTES, SLIDER_MINUTES + 1):
-        read = estimates.characters_within(minutes, corpus.characters, pace=pace)
-        seconds = estimates.estimate(corpus.characters, Tier.FLUENT, read, pace=pace).seconds(1)
-        share = read / (corpus.characters * (1 - estimates.VALIDATION_SHARE)) if read else 1.0
-        yield max(1, round(posts * share)), round(seconds, 1)
-        if not read:
+        reading = estimates.reading_within(minutes, corpus.characters, pace=pace)
+        seconds = estimates.seconds_of(corpus.characters, Tier.FLUENT, reading, pace=pace)
+        most = reading.most_characters
+        share = most / (corpus.characters * (1 - estimates.VALIDATION_SHARE)) if most else 1.0
+        yield max(1, round(posts * share)), round(seconds, 1), reading.epochs
+        if reading == most_of_all:
             return
 
 

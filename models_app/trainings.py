@@ -20,7 +20,7 @@ from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, mark
 from botfactory.translation import translated
-from models_app import estimates, guards, naming, tier_recipes, tiers
+from models_app import estimates, guards, naming, step_memory, tier_recipes, tiers
 from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS, FineTuneConfig, default_epochs_for, traits_of
 from models_app.ml.errors import BadSetting
 from models_app.ml.training.adapters.config import AdapterConfig
@@ -51,7 +51,7 @@ SETTINGS = (
 )
 #: Those that only one tier has.
 QUICK_ONLY: Final = frozenset({"dropout", "rounds"})
-#: The most epochs that a person can choose: one reading is enough for a fluent bot, and takes minutes.
+#: The most epochs that a person can choose: two are enough for a fluent bot, and take minutes.
 MAX_EPOCHS_BY_TIER: Final[Mapping[Tier, int]] = {Tier.QUICK: MAX_EPOCHS, Tier.FLUENT: 3}
 
 #: The settings of a training, by the kind of its network.
@@ -204,15 +204,20 @@ def plan(
     require_possible(corpus, start)
     config = _chosen(corpus, start, epochs, minutes, seed or 0, settings or {})
     tier = Tier(start.tier)
-    seconds = estimates.estimate(corpus.characters, tier, _most_characters(config.as_dict())).seconds(config.epochs)
+    seconds = _seconds(corpus, tier, config.as_dict(), config.epochs)
     return Plan(start, config, seconds, ahead_of_new(owner))
 
 
-def default_epochs(corpus: Corpus, tier: Tier = Tier.QUICK) -> int:
-    """Return the epochs of the tier's recipe, or the default number for the size of this corpus."""
+def usual_reading(corpus: Corpus, tier: Tier, minutes: int | None = None) -> estimates.Reading:
+    """Return what a training reads if nobody chooses its epochs: a fluent one what fits into its minutes."""
     if tier == Tier.FLUENT:
-        return 1
-    return tier_recipes.epochs_of(tier) or default_epochs_for(learned(corpus))
+        return estimates.reading_within(minutes or DEFAULT_MINUTES, corpus.characters)
+    return estimates.Reading(0, default_epochs(corpus))
+
+
+def default_epochs(corpus: Corpus) -> int:
+    """Return the epochs of the quick tier's recipe, or the default number for the size of this corpus."""
+    return tier_recipes.epochs_of(Tier.QUICK) or default_epochs_for(learned(corpus))
 
 
 def automatic(corpus: Corpus, tier: Tier = Tier.QUICK, network: Mapping[str, Any] | None = None) -> Config:
@@ -221,7 +226,8 @@ def automatic(corpus: Corpus, tier: Tier = Tier.QUICK, network: Mapping[str, Any
     Without its network, they are for the usual one of the tier.
     """
     traits = traits_of(network or {"kind": "llama" if tier == Tier.FLUENT else "glr"})
-    return _by_recipe(learned(corpus), default_epochs(corpus, tier), 0, {}, tier, **traits)
+    epochs = 1 if tier == Tier.FLUENT else default_epochs(corpus)
+    return _by_recipe(learned(corpus), epochs, 0, {}, tier, **traits)
 
 
 def learned(corpus: Corpus) -> int:
@@ -240,13 +246,11 @@ def _chosen(
     tier = Tier(start.tier)
     if minutes is not None:
         require_minutes(minutes, epochs, tier)
-    most_characters = 0
-    if tier == Tier.FLUENT and epochs is None:
-        most_characters = estimates.characters_within(minutes or DEFAULT_MINUTES, corpus.characters)
-    epochs = default_epochs(corpus, tier) if epochs is None else epochs
-    require_epochs(epochs, tier)
-    traits = traits_of(start.network)
-    return _by_recipe(learned(corpus), epochs, seed, settings, tier, **traits, most_characters=most_characters)
+    if epochs is not None:
+        require_epochs(epochs, tier)
+    reading = usual_reading(corpus, tier, minutes) if epochs is None else estimates.Reading(0, epochs)
+    traits = {**traits_of(start.network), "most_characters": reading.most_characters}
+    return _by_recipe(learned(corpus), reading.epochs, seed, settings, tier, **traits)
 
 
 def _by_recipe(characters: int, epochs: int, seed: int, settings: Mapping[str, Any], tier: Tier, **more: Any) -> Config:
@@ -301,7 +305,7 @@ def training_config(
 
     `tokens`: whether a network of our own reads tokens; `most_characters`: the most that an epoch of a fluent training
     reads (0: all).
-    Raises BadRequest for unknown or invalid settings.
+    Raises BadRequest for unknown or invalid settings, and for steps that would need too much memory.
     """
     is_adapter = kind == "llama"
     names = [name for name in SETTINGS if not (is_adapter and name in QUICK_ONLY)]
@@ -313,17 +317,23 @@ def training_config(
             message = _("There is no setting %(name)s. You can set: %(names)s.")
         raise BadRequest(message % {"name": unknown[0], "names": ", ".join(names)}, unknown[0])
     characters = max(1, characters)
+    config: Config
     try:
         if is_adapter:
-            return AdapterConfig.auto(
+            config = AdapterConfig.auto(
                 characters=characters, epochs=epochs, most_characters=most_characters, seed=seed, **settings
             )
-        return FineTuneConfig.auto(
-            characters=characters, epochs=epochs, seed=seed, kind=kind, tokens=tokens, **settings
-        )
+        else:
+            config = FineTuneConfig.auto(
+                characters=characters, epochs=epochs, seed=seed, kind=kind, tokens=tokens, **settings
+            )
     except ValueError as error:
         name = error.values.get("name") if isinstance(error, BadSetting) else None
         raise BadRequest(translated(error), name if name in SETTINGS else None) from error
+    size = {"batch_size": config.batch_size, "sequence_length": config.sequence_length}
+    if trouble := step_memory.trouble(is_adapter=is_adapter, **size):
+        raise BadRequest(trouble, "batch_size")
+    return config
 
 
 def config_from(chosen: Mapping[str, Any]) -> Config:
@@ -332,9 +342,10 @@ def config_from(chosen: Mapping[str, Any]) -> Config:
     return AdapterConfig.from_dict(values) if values.get("kind") == "adapter" else FineTuneConfig.from_dict(values)
 
 
-def _most_characters(chosen: Mapping[str, Any]) -> int:
-    """Return the most characters that an epoch with these settings reads; 0 if all."""
-    return int(chosen.get("most_characters", 0))
+def _seconds(corpus: Corpus, tier: Tier, chosen: Mapping[str, Any], epochs: int) -> float:
+    """Return about how long a training with these settings takes."""
+    reading = estimates.Reading(int(chosen.get("most_characters", 0)), epochs)
+    return estimates.seconds_of(corpus.characters, tier, reading)
 
 
 def needs(job: Job) -> dict[str, int]:
@@ -343,8 +354,7 @@ def needs(job: Job) -> dict[str, int]:
     start = TrainedModel.objects.filter(pk=job.arguments["start"]).first()
     if corpus is None or start is None:
         return {}  # the job itself reports what's missing
-    most_characters = _most_characters(job.arguments.get("chosen", {}))
-    seconds = estimates.estimate(corpus.characters, Tier(start.tier), most_characters).seconds(job.arguments["epochs"])
+    seconds = _seconds(corpus, Tier(start.tier), job.arguments.get("chosen", {}), job.arguments["epochs"])
     return {
         "models": 1,
         TRAINING_MINUTES: math.ceil(seconds / 60),

@@ -84,7 +84,7 @@ class Job(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.title} ({self.state})"
+        return f"{self.shown_title} ({self.get_state_display()})"
 
     def get_absolute_url(self) -> str:
         from django.urls import reverse

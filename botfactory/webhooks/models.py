@@ -96,7 +96,7 @@ class Delivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.event} ({self.state})"
+        return f"{self.event} ({self.get_state_display()})"
 
     @property
     def shown_error(self) -> str:

@@ -24,6 +24,7 @@ from botfactory.your_data import form, importing
 from botfactory.your_data.errors import ImportRefused
 from botfactory.your_data.form import place_of
 from botfactory.your_data.unpacking import Archive
+from models_app import model_files
 from models_app.moving import bots, restoring, searches
 from tweets import moving
 from tweets.errors import CorpusError
@@ -189,6 +190,12 @@ def ended(job: Job) -> None:
     moving.give_up(importing.number_in(job, uuid.UUID(number)) for number in job.arguments["corpora"])
 
 
+def left_by(job: Job) -> list[Path]:
+    """Return the folders in which killed attempts were restoring bots, which hold what these learned. For JobKind."""
+    numbers = [importing.number_in(job, uuid.UUID(number)) for number in job.arguments["bots"]]
+    return model_files.attempts_at(numbers, f"users/{job.owner_id}")
+
+
 def page_context(job: Job) -> dict[str, Any]:
     """Return what was left out, in the active language. For JobKind."""
     left_out = job.result.get("left_out", [])
@@ -203,5 +210,6 @@ KIND: Final = JobKind(
     run=run_import,
     needs=importing.needs,
     ended=ended,
+    left_by=left_by,
     kept=_("What was imported so far is kept. “Try again” continues from there."),
 )

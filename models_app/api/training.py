@@ -53,8 +53,9 @@ _EPOCHS: Final = (
     "this, it reads all posts, however long it takes."
 )
 _MINUTES: Final = (
-    "How many minutes a fluent training may take on this machine. It reads the newest posts that fit into them. The "
-    f"default is {trainings.DEFAULT_MINUTES}. Send either this or `epochs`. A quick training ignores it."
+    "How many minutes a fluent training may take on this machine. It reads the newest posts that fit into them, or a "
+    f"small corpus twice. The default is {trainings.DEFAULT_MINUTES}. Send either this or `epochs`. A quick training "
+    "ignores it."
 )
 
 

@@ -25,7 +25,7 @@ from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, counted_sentence, mark
 from botfactory.translation import grouped, translated
 from botfactory.words import on_one_line
-from models_app import integrity, naming, pretrained
+from models_app import integrity, naming, pretrained, step_memory
 from models_app.base_models import archive as base_archive
 from models_app.base_models import versions
 from models_app.base_models.staging import staged
@@ -60,11 +60,6 @@ SETTINGS: Final = (
 #: Those that the form leaves out, but a search can vary (models_app/search).
 FINER_SETTINGS: Final = ("dropout", "clip_norm", "beta_2")
 MAX_COMPARED: Final = 8
-#: The most symbols in a step of a training: batch size times sequence length. A quarter of this needs 1.9 GB with the
-#: shipped quick base (docs/benchmarks-log.md).
-MAX_SYMBOLS: Final = 2**16
-#: The same for the adapter of a pretrained model. A quarter of this needs 4 GB with SmolLM2 (docs/fluent.md).
-MAX_ADAPTER_SYMBOLS: Final = 2**13
 #: The name, without suffix, of the uploaded posts in an evaluation's folder.
 UPLOADED: Final = "posts"
 
@@ -287,15 +282,10 @@ def train(
 
 def require_memory(network: Network, chosen: PretrainConfig) -> None:
     """Raise BaseError if a step of the network's training would read too many symbols."""
-    symbols = chosen.batch_size * chosen.sequence_length
-    most = MAX_SYMBOLS if isinstance(network, NetworkConfig) else MAX_ADAPTER_SYMBOLS
-    if symbols > most:
-        message = _(
-            "%(batch)s × %(length)s are %(symbols)s symbols in a step, which would need too much memory. The batch "
-            "size times the sequence length can be at most %(most)s."
-        )
-        numbers = {"batch": chosen.batch_size, "length": chosen.sequence_length, "symbols": symbols, "most": most}
-        raise BaseError(message % {name: grouped(number) for name, number in numbers.items()})
+    is_adapter = not isinstance(network, NetworkConfig)
+    size = {"batch_size": chosen.batch_size, "sequence_length": chosen.sequence_length}
+    if trouble := step_memory.trouble(is_adapter=is_adapter, **size):
+        raise BaseError(trouble)
 
 
 def require_possible(*, by: User, budget: Budget, files: Sequence[str], validation: str, corpus: Corpus | None) -> None:

@@ -36,12 +36,13 @@ def write_native(model: TrainedModel, out: IO[bytes], also: Sequence[str] = ()) 
 def write_whole(model: TrainedModel, out: IO[bytes]) -> None:
     """Write the native format with everything that another Bot Factory needs, for the bot's owner only.
 
-    An instant bot's context holds posts. The fingerprints are as good as posts, so they are left out if some are of
-    another person's posts. Raises CheckpointError if its files are damaged.
+    An instant bot's context holds posts. The fingerprints are as good as posts, and the phrases are parts of them, so
+    both are left out if some are of another person's posts. Raises CheckpointError if its files are damaged.
     """
     also = list(model_files.COMPANIONS)
     if not guards.is_of_own_posts(model.owner, model):
         also.remove(model_files.FINGERPRINTS)
+        also.remove(checkpoint.PHRASES)
     try:
         write_native(model, out, also)
     except OSError as error:

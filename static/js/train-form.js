@@ -27,19 +27,22 @@ if (form && !form.querySelector("fieldset").disabled) {
     return { seconds, reads: "" };
   };
 
+  /** Return the sentence about what a fluent training reads: how many of all posts, and how often. */
+  const whatItReads = (posts, all, times) => {
+    if (posts < all)
+      return interpolate(gettext("It reads about the newest %(some)s of %(all)s posts."), { some: count(posts), all: count(all) });
+    return times > 1 ? gettext("It reads all your posts twice.") : gettext("It reads all your posts.");
+  };
+
   /** Return the seconds of a fluent training and what it reads, and say them beside its slider. */
   const fluent = (course) => {
     const chosen = Number(minutes.value);
-    const [posts, seconds] = course.plans[chosen - 1];
+    const [posts, seconds, times] = course.plans[chosen - 1];
     const spoken = interpolate(ngettext("%(count)s minute", "%(count)s minutes", chosen), { count: count(chosen) });
-    const reads =
-      posts === course.posts
-        ? gettext("It reads all your posts.")
-        : interpolate(gettext("It reads about the newest %(some)s of %(all)s posts."), { some: count(posts), all: count(course.posts) });
     setText(byId("minutes-value"), spoken);
     // What it reads is in the estimate, which screen readers read as it changes.
     minutes.setAttribute("aria-valuetext", spoken);
-    return { seconds, reads };
+    return { seconds, reads: whatItReads(posts, course.posts, times) };
   };
 
   const update = () => {

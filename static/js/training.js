@@ -57,7 +57,9 @@ function phaseSentence(job) {
   if (job.state === "cancelling") return gettext("Stopping after the current batch.");
   if (job.state === "succeeded") {
     const done = epochs.size;
-    if (!done || done >= planned) return "";
+    // A training of few steps has fewer parts than planned. It ends early only if somebody stops it.
+    const isStopped = done < planned && (unit !== "part" || job.stop_requested);
+    if (!done || !isStopped) return "";
     return interpolate(words.stopped, {
       done: count(done),
       planned: count(planned),

@@ -90,13 +90,13 @@ def test_a_polled_part_keeps_its_place_and_its_focus_and_says_trouble_once(alice
 FORM = """
 <form id="train-form" data-ahead="0"><fieldset>
   <input type="radio" name="start" data-tier="fluent" checked>
-  <input type="range" id="id_minutes" min="1" max="3" value="2"><output id="minutes-value"></output>
+  <input type="range" id="id_minutes" min="1" max="4" value="2"><output id="minutes-value"></output>
   <input id="id_epochs"><output id="epochs-value"></output>
   <input id="id_learning_rate"><input id="id_dropout"><input id="id_batch_size"><input id="id_sequence_length">
 </fieldset></form>
 <p id="estimate" aria-live="polite"></p>
 <script type="application/json" id="train-courses">
-{"fluent": {"automatic": {}, "posts": 900, "plans": [[300, 60], [600, 120], [900, 180]]}}
+{"fluent": {"automatic": {}, "posts": 900, "plans": [[300, 60, 1], [600, 120, 1], [900, 180, 1], [900, 240, 2]]}}
 </script>
 """
 
@@ -108,7 +108,13 @@ def test_what_a_training_reads_is_said_by_its_estimate_alone(alice: Person) -> N
         FORM,
     )
     expect(page.locator("#id_minutes")).to_have_attribute("aria-valuetext", "2 minutes")
-    expect(page.locator("#estimate")).to_contain_text("It reads about the newest 600 of 900 posts.")
+    for minutes, reads in (
+        (2, "It reads about the newest 600 of 900 posts."),
+        (3, "It reads all your posts."),
+        (4, "It reads all your posts twice."),
+    ):
+        page.locator("#id_minutes").fill(str(minutes))
+        expect(page.locator("#estimate")).to_contain_text(reads)
 
 
 def test_after_the_end_of_the_session_no_page_opens_below_a_post_and_nothing_is_kept(desk: Person) -> None:

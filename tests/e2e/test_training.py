@@ -196,6 +196,29 @@ def test_a_stopping_training_says_what_becomes_the_bot_and_no_time_left(
     expect(page).to_have_title(re.compile("^Train " if phase == "training" else "^100% Train "))
 
 
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("is_stopped", "told"), [(True, r"^Stopped after \d of 10 parts\. The bot is from the best one\.$"), (False, "^$")]
+)
+def test_only_a_fluent_training_that_somebody_stopped_is_called_stopped(
+    desk: Person, shelf: Shelf, is_stopped: bool, told: str
+) -> None:
+    def ended(route: Route) -> None:
+        answer = route.fetch()
+        body = answer.text().replace('data-unit="epoch"', 'data-unit="part"')
+        flag = '"stop_requested": '
+        assert f"{flag}true" in body
+        route.fulfill(response=answer, body=body.replace(f"{flag}true", flag + json.dumps(is_stopped)))
+
+    page = desk.page
+    page.route_web_socket("**/ws/**", lambda socket: None)
+    page.route("**/events?*", lambda route: route.abort())
+    page.route(shelf.job, ended)
+    desk.open(shelf.job)
+    expect(page.locator("#where")).to_have_text("The bot is ready")
+    expect(page.locator("#phase")).to_have_text(re.compile(told))
+
+
 def test_the_train_form_is_walked_with_the_keyboard_alone(alice: Person, corpus: str) -> None:
     alice.open(corpus)
     page = alice.page

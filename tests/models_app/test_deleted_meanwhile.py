@@ -11,7 +11,9 @@ from django.db.models import Model
 
 from botfactory.accounts.models import User
 from models_app import ancestry, registry
-from models_app.models import Search, TrainedModel
+from models_app.keeping import reports
+from models_app.keeping import services as kept
+from models_app.models import Generation, Search, TrainedModel
 from models_app.search import services as searches
 from models_app.sharing import rights as sharing
 from models_app.sharing import tags
@@ -120,3 +122,22 @@ def test_sharing_of_a_bot_that_is_deleted_has_ended(bot: TrainedModel, corpus: C
     TrainedModel.objects.filter(pk=bot.pk).delete()
     ancestry.end_sharing([bot])
     assert AuditEntry.objects.count() == entries
+
+
+@pytest.mark.parametrize("gone", [Generation, TrainedModel])
+@pytest.mark.parametrize(("act", "form"), [("keep", {}), ("report", {"reason": "other"})])
+def test_a_post_is_kept_or_reported_whose_bot_or_generation_is_deleted(
+    bob: User, bot: TrainedModel, monkeypatch: pytest.MonkeyPatch, gone: type[Model], act: str, form: dict[str, str]
+) -> None:
+    sharing.share(bot, "public")
+    generation = Generation.objects.create(model=bot, owner=bob, posts=["a whale on the bus"], seconds=0.1)
+    module = {"keep": kept, "report": reports}[act]
+    service = getattr(module, act)
+
+    def late(**values: Any) -> Any:
+        gone._default_manager.filter(pk=generation.pk if gone is Generation else bot.pk).delete()
+        return service(**values)
+
+    monkeypatch.setattr(module, act, late)
+    answer = signed_in(bob).post(f"/generations/{generation.pk}/{act}", {"post": "0", **form})
+    assert answer.status_code == 404

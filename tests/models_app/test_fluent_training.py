@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zipfile
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -15,10 +17,13 @@ from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from models_app import loading, model_files, pretrained, report_cards, services, trainings
+from models_app.downloads import own
+from models_app.ml import checkpoint
 from models_app.ml.config import SamplingConfig
 from models_app.ml.training import prebuilt
 from models_app.ml.training.adapters import trainer
 from models_app.models import Tier, TrainedModel
+from models_app.moving import bots
 from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
 from tweets.models import Corpus, Post
@@ -71,6 +76,33 @@ def test_from_posts_to_a_fluent_bot_that_writes(
     assert 'placeholder="0.95"' in client.get(bot.get_absolute_url()).content.decode()
     measured = client.post(f"/api/v1/models/{bot.pk}/evaluate", {"posts": ["hello"]}, content_type="application/json")
     assert measured.json()["base"] == str(fluent.pk)
+
+
+def test_its_phrases_move_with_the_bot_and_are_not_given_to_others(
+    corpus: Corpus, fluent: TrainedModel, tmp_path: Path
+) -> None:
+    bot = trained(corpus, fluent)
+    phrases = loading.load(bot).phrases
+    assert phrases is not None and loading.open_sampler(bot).nbytes > loading.open_sampler(fluent).nbytes
+    whole, native = tmp_path / "whole.zip", tmp_path / "native.zip"
+    for file, write in ((whole, own.write_whole), (native, own.write_native)):
+        with file.open("wb") as out:
+            write(bot, out)
+    assert not any(name.endswith(checkpoint.PHRASES) for name in zipfile.ZipFile(native).namelist())
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    bots._unpack(whole, moved)
+    again = checkpoint.load(moved).phrases
+    assert again is not None and again.to_bytes() == phrases.to_bytes()
+    # If it had started from another person's bot, its phrases could be that person's.
+    TrainedModel.objects.filter(pk=bot.pk).update(parent=None, parent_name="bob/Bot")
+    with whole.open("wb") as out:
+        own.write_whole(TrainedModel.objects.get(pk=bot.pk), out)
+    assert not any(name.endswith(checkpoint.PHRASES) for name in zipfile.ZipFile(whole).namelist())
+    # As an administrator makes a base model of a bot's files.
+    base = tmp_path / "base"
+    base.mkdir()
+    assert model_files.copy(model_files.path_of(bot), base).phrases is None
 
 
 def test_a_bot_of_a_bot_is_fluent_too(corpus: Corpus, fluent: TrainedModel) -> None:

@@ -12,8 +12,11 @@ from zipfile import ZipFile, is_zipfile
 import pytest
 
 from botfactory.accounts.models import User
+from botfactory.jobs import services as jobs
 from botfactory.jobs import worker
+from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job
+from botfactory.jobs.states import State
 from botfactory.your_data import exporting
 from models_app import downloads, instant, loading, model_files, registry, services, trainings
 from models_app.ml.config import SamplingConfig
@@ -265,3 +268,14 @@ def test_an_imported_one_may_have_the_network_of_any_base_model_here(
     for scale in (2.0, 1.0):
         imported(bob, zipped_bot(scale=scale))
     assert [bot.network["scale"] for bot in TrainedModel.objects.filter(owner=bob).order_by("created_at")] == [2.0, 1.0]
+
+
+def test_one_of_too_few_posts_cannot_be_tried_again(alice: User, fluent: TrainedModel) -> None:
+    corpus = import_posts(alice)
+    job = instant.make(owner=alice, corpus=corpus)
+    jobs.cancel(job)
+    Corpus.objects.filter(pk=corpus.pk).update(characters=0, posts_kept=0)
+    with pytest.raises(NotPossible):
+        jobs.retry(job)
+    Corpus.objects.filter(pk=corpus.pk).update(characters=corpus.characters, posts_kept=corpus.posts_kept)
+    assert jobs.retry(job).state == State.QUEUED

@@ -93,7 +93,7 @@ def test_the_first_fluent_training_reads_what_the_measured_machine_reads_in_its_
     slow = Measured(symbols_per_core_second=2_000, cores_used=2.0, cores_had=2.0, cores=2)
     machines.note(slow, products_per_symbol=0.09 * machines.FLUENT_PRODUCTS)
     assert machines.pace(Tier.FLUENT).speed == pytest.approx(360)
-    read = estimates.characters_within(5, 1_000_000)
+    read = estimates.reading_within(5, 1_000_000).most_characters
     assert estimates.MIN_READ < read < 300 * 360
     assert estimates.estimate(1_000_000, Tier.FLUENT, read).seconds(1) == pytest.approx(300, rel=0.02)
 

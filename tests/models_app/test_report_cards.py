@@ -192,6 +192,7 @@ def test_the_bot_is_there_before_its_report_card_which_a_killed_training_makes_l
     job = Job.objects.get(kind="fine_tune")
     model = TrainedModel.objects.get(job=job)
     assert job.progress["phase"] == "reporting" and job.progress["model"] == str(model.pk)
+    assert job.progress["seconds_left"] is None, "nobody knows it"
     client, page = signed_in(corpus.owner), model.get_absolute_url()
     assert client.get(f"/api/v1/jobs/{job.pk}").json()["progress"]["model"] == str(model.pk)
     assert "The report card is being written" in client.get(page).content.decode()

@@ -16,12 +16,13 @@ from models_app.base_models.services import BaseError, Budget
 from models_app.ml.config import BYTES, NetworkConfig
 from models_app.ml.vocabulary import vocabulary_of
 from models_app.models import Search, TrainedModel, Trial
-from models_app.search import bases, runner
+from models_app.search import bases, bots, runner
 from models_app.search import services as searches
 from models_app.search import space as spaces
 from models_app.search.how import SearchError
 from models_app.search.outlook import best_of
 from models_app.search.space import BadSpace
+from models_app.search.table import Table
 from tests.models_app.base_jobs import server as server
 from tests.models_app.base_jobs import small_network as small_network
 from tests.models_app.conftest import import_posts
@@ -172,12 +173,23 @@ def test_a_fluent_search_varies_an_adapter_within_a_fixed_time(
         corpus, fluent, trials=1, minutes=1, space={"learning_rate": {"low": 0.001, "high": 0.01, "log": True}}
     )
     assert search.settings["minutes"] == 1 and search.steps >= 1
+    # As for any training, few posts are read twice if there's time.
+    assert [bots.common(corpus, fluent, minutes)["epochs"] for minutes in (1, 3, None)] == [1, 2, 2]
     finish(search)
     trial = search.trials.get()
     assert trial.state == Trial.State.COMPLETE and len(trial.points) == search.steps
     job = searches.use(search, None, by=alice)
     assert job.arguments["chosen"]["learning_rate"] == trial.parameters["learning_rate"]
     assert job.arguments["chosen"]["most_characters"] == search.settings["most_characters"]
+
+
+def test_the_table_of_a_fluent_search_counts_parts(corpus: Corpus, base: TrainedModel, fluent: TrainedModel) -> None:
+    space = {"learning_rate": {"low": 0.001, "high": 0.01, "log": True}}
+    labels = [Table.of(search_for(corpus, start, space=space), []).columns for start in (base, fluent)]
+    assert [{column.name: column.label for column in columns}["steps"] for columns in labels] == [
+        "Epochs done",
+        "Parts done",
+    ]
 
 
 def test_the_spaces_that_come_with_the_product_are_valid(
@@ -212,3 +224,13 @@ def test_the_adapter_of_a_pretrained_model_has_room_for_fewer_symbols(fluent: Tr
     with pytest.raises(BadSpace, match=r"16,384 symbols.*at most 8,192"):
         bases.checked({"batch_size": {"choices": [64]}, "sequence_length": {"choices": [256]}}, told)
     assert bases.checked({"batch_size": {"choices": [32]}, "sequence_length": {"choices": [256]}}, told)
+
+
+def test_a_search_for_a_bot_whose_largest_step_cannot_fit_into_memory_is_refused(
+    corpus: Corpus, base: TrainedModel
+) -> None:
+    told = bots.common(corpus, base, None)
+    space = {"batch_size": {"choices": [8, 512]}, "sequence_length": {"low": 16, "high": 1024}}
+    with pytest.raises(BadSpace, match=r"512 × 1,024 are 524,288 symbols.*at most 65,536"):
+        bots.checked(space, corpus, base, told)
+    assert set(bots.checked(space | {"batch_size": {"choices": [8, 64]}}, corpus, base, told)) == set(space)

@@ -18,7 +18,7 @@ from models_app import downloads, estimates, loading, machines, services, tiers,
 from models_app.base_models import services as bases
 from models_app.base_models import versions
 from models_app.ml.config import SamplingConfig
-from models_app.ml.training.adapters.config import AdapterConfig
+from models_app.ml.training.adapters.config import MAX_READ_TWICE, AdapterConfig
 from models_app.ml.training.machine_speed import Measured
 from models_app.models import BaseChange, Tier, TrainedModel, TrainingMachine
 from tests.conftest import signed_in
@@ -90,9 +90,12 @@ def test_where_it_can_be_fluent_is_the_default(corpus: Corpus, base: TrainedMode
     found = re.findall(r'<input type="radio" name="start" value="([^"]+)" data-tier="(\w+)"[^>]*?( checked)?>', page)
     assert found == [(str(fluent.pk), "fluent", " checked"), (str(base.pk), "quick", "")]
     assert re.search(r'data-for="quick" hidden>.*id="id_epochs" min="1" max="10"', page, re.DOTALL)
-    # All these posts are read within the first minute, so there is nothing to choose.
-    assert '<input type="hidden" name="minutes" id="id_minutes" value="1">' in page
-    assert 'data-for="fluent"' not in page
+    # All these posts are read once within the first minute, and twice within the second.
+    assert re.search(r'id="id_minutes" min="1" max="2" step="1" value="2"', page)
+    assert "The bot reads all your posts. With more time, it reads them twice." in page
+    Corpus.objects.filter(pk=corpus.pk).update(characters=2_000_000)
+    longer = signed_in(corpus.owner).get(f"/corpora/{corpus.pk}/").content.decode()
+    assert "With more time, it reads older ones, too." in longer and "reads them twice" not in longer
 
 
 @pytest.mark.parametrize(
@@ -202,7 +205,7 @@ def test_what_is_chosen_for_a_fluent_training_is_stored_with_the_job(corpus: Cor
     job = trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=fluent, settings={"learning_rate": 0.002})
     chosen = trainings.config_from(job.arguments["chosen"])
     assert isinstance(chosen, AdapterConfig)
-    assert (chosen.epochs, chosen.learning_rate, job.arguments["epochs"]) == (1, 0.002, 1)
+    assert (chosen.epochs, chosen.learning_rate, job.arguments["epochs"]) == (2, 0.002, 2)
     assert chosen.points == trainings.automatic(corpus, Tier.FLUENT).as_dict()["points"]
 
 
@@ -222,20 +225,38 @@ def test_the_estimate_follows_the_tier_and_its_last_trainings(corpus: Corpus, fl
 
 def test_a_fluent_training_reads_what_fits_into_its_minutes(fluent: TrainedModel) -> None:
     for minutes in (3, 10, 60):
-        read = estimates.characters_within(minutes, 9_000_000)
-        assert estimates.estimate(9_000_000, Tier.FLUENT, read).seconds(1) == pytest.approx(60 * minutes, rel=0.06)
-    assert estimates.characters_within(3, 100_000) == 0  # all of them
+        reading = estimates.reading_within(minutes, 9_000_000)
+        assert reading.epochs == 1
+        estimate = estimates.estimate(9_000_000, Tier.FLUENT, reading.most_characters)
+        assert estimate.seconds(1) == pytest.approx(60 * minutes, rel=0.06)
     # What has read all posts also validates weights between the first and the best.
     some, every = (estimates.estimate(9_000_000, Tier.FLUENT, read) for read in (8_000_000, 0))
     between = estimates.ADAPTER_INTERPOLATIONS * estimates.CHARACTERS_HELD_OUT * estimates.ADAPTER_VALIDATION_COST
     assert every.starting - some.starting == pytest.approx(between * some.epoch / 8_000_000)
-    assert estimates.characters_within(1, 9_000_000) == estimates.MIN_READ
+    assert estimates.reading_within(1, 9_000_000) == estimates.Reading(estimates.MIN_READ)
+
+
+def test_a_fluent_training_reads_few_posts_twice_if_they_fit_twice(fluent: TrainedModel) -> None:
+    slow = machines.Pace(300.0, 1.0, False)
+    once, twice = (estimates.reading_within(minutes, 30_000, pace=slow) for minutes in (3, 5))
+    assert (once, twice) == (estimates.Reading(0, 1), estimates.Reading(0, 2))
+    one, two = (estimates.estimate(30_000, Tier.FLUENT, epochs=epochs, pace=slow) for epochs in (1, 2))
+    assert one.seconds(1) < 180 < two.seconds(2) < 300
+    assert estimates.reading_within(600, 30_000, pace=slow) == twice
+    # More is read, so it's validated and sampled more often.
+    assert (
+        estimates.estimate(150_000, Tier.FLUENT, epochs=2).starting > estimates.estimate(150_000, Tier.FLUENT).starting
+    )
+    # More posts are read once, however much time there is.
+    most = round(MAX_READ_TWICE / (1 - estimates.VALIDATION_SHARE))
+    readings = [estimates.reading_within(600, characters) for characters in (most - 2, most + 2)]
+    assert readings == [estimates.Reading(0, 2), estimates.Reading(0, 1)]
 
 
 def test_a_busy_machine_makes_a_training_longer_and_not_the_bot_worse(fluent: TrainedModel) -> None:
     idle = machines.Pace(1600.0, 1.0, False)
     busy = machines.Pace(400.0, 4.0, False)
-    reads = [estimates.characters_within(3, 9_000_000, pace=pace) for pace in (idle, busy)]
+    reads = [estimates.reading_within(3, 9_000_000, pace=pace).most_characters for pace in (idle, busy)]
     assert reads[0] == reads[1] > estimates.MIN_READ
     now = estimates.estimate(9_000_000, Tier.FLUENT, reads[0], pace=busy)
     assert now.seconds(1) == pytest.approx(4 * 180, rel=0.06)
@@ -279,8 +300,9 @@ def test_the_page_takes_minutes_for_a_fluent_bot_and_epochs_for_a_quick_one(
         return values
 
     ninth = chosen(fluent)
-    assert (ninth["epochs"], ninth["most_characters"]) == (1, estimates.characters_within(9, 2_000_000))
-    assert chosen(fluent, minutes="")["most_characters"] == estimates.characters_within(3, 2_000_000)
+    for chosen_minutes, values in ((9, ninth), (3, chosen(fluent, minutes=""))):
+        reading = estimates.reading_within(chosen_minutes, 2_000_000)
+        assert (values["epochs"], values["most_characters"]) == (1, reading.most_characters)
     assert chosen(base)["epochs"] == 4
     refused = client.post(f"/corpora/{corpus.pk}/", {"start": str(fluent.pk), "minutes": "6000"})
     assert refused.status_code == 400 and "600" in refused.content.decode()
@@ -312,10 +334,10 @@ def test_the_page_tells_its_script_how_each_tier_goes(corpus: Corpus, fluent: Tr
     page = signed_in(corpus.owner).get(f"/corpora/{corpus.pk}/").content.decode()
     [text] = re.findall(r'id="train-courses" type="application/json">(.*?)</script>', page)
     courses = json.loads(text)
-    assert courses["fluent"]["minutes"] == len(courses["fluent"]["plans"]) == 1
-    [[posts, seconds]] = courses["fluent"]["plans"]
-    assert posts == courses["fluent"]["posts"] == round(0.9 * corpus.posts_kept)
-    assert 0 < seconds < 180 and courses["quick"]["plans"] == []
+    assert courses["fluent"]["minutes"] == len(courses["fluent"]["plans"]) == 2
+    posts, seconds, times = zip(*courses["fluent"]["plans"], strict=True)
+    assert set(posts) == {courses["fluent"]["posts"]} == {round(0.9 * corpus.posts_kept)}
+    assert times == (1, 2) and 0 < seconds[0] < seconds[1] < 120 and courses["quick"]["plans"] == []
     assert courses["quick"]["max_epochs"] == 10
     assert set(courses["quick"]["automatic"]) - set(courses["fluent"]["automatic"]) == {"dropout"}
 

@@ -7,8 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import CharField
 from django.utils import timezone
 
+from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs import worker
 from botfactory.jobs.errors import JobCancelled
@@ -16,10 +18,11 @@ from botfactory.jobs.handle import work_dir
 from botfactory.jobs.models import KEEP_WORK_HOURS, Job
 from botfactory.jobs.states import State
 from models_app import trainings
-from models_app.models import TrainedModel
+from models_app.models import BaseChange, Search, TrainedModel
 from tests.conftest import signed_in
 from tests.jobs.folders import kept_dir
-from tests.rest.helpers import Program
+from tests.models_app.conftest import import_posts
+from tests.rest.helpers import Program, require_error
 from tweets.models import Corpus, Post
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -106,3 +109,28 @@ def test_the_page_of_a_cancelled_training_knows_until_when_its_epochs_are_kept(c
     assert told_by_api.startswith(f"{until:%Y-%m-%dT%H:%M:%S}")
     jobs.retry(cancelled)
     assert Program(cancelled.owner).get(f"/jobs/{cancelled.pk}").json()["kept_until"] is None
+
+
+@pytest.mark.parametrize(("tier", "batch", "most"), [("fluent", 256, "8,192"), ("quick", 4096, "65,536")])
+def test_a_training_whose_step_cannot_fit_into_memory_is_refused(
+    alice: User, base: TrainedModel, fluent: TrainedModel, tier: str, batch: int, most: str
+) -> None:
+    asked = {"kind": "fine_tune", "tier": tier, "corpus": str(import_posts(alice).pk), "sequence_length": 1024}
+    answer = Program(alice).post("/jobs", {**asked, "batch_size": batch})
+    assert most in require_error(answer, 422, "bad_request", "batch_size")
+    assert Program(alice).post("/jobs", {**asked, "batch_size": 8}).status_code == 202
+
+
+def test_a_training_that_is_started_while_the_posts_are_cleaned_says_so(corpus: Corpus, base: TrainedModel) -> None:
+    Corpus.objects.filter(pk=corpus.pk).update(state=Corpus.State.IMPORTING)
+    answer = signed_in(corpus.owner).post(f"/corpora/{corpus.pk}/", {"start": str(base.pk)})
+    page = answer.content.decode()
+    assert answer.status_code == 400 and page.count("data-form-errors") == 1
+    assert "These posts are being imported or cleaned. Wait until that ends." in page
+
+
+def test_the_name_of_any_bot_fits_where_a_training_or_a_search_started() -> None:
+    longest = TrainedModel(name="b" * 80, owner=User(username="a" * 150)).full_name
+    for model, name in ((TrainedModel, "parent_name"), (Search, "start_name"), (BaseChange, "model_name")):
+        field = model._meta.get_field(name)
+        assert isinstance(field, CharField) and len(longest) == 231 <= (field.max_length or 0)

@@ -109,3 +109,15 @@ def test_the_last_of_the_list_leads_to_a_page_that_is_there(bot: TrainedModel, a
     sharing.share(shared, "private")
     answer = signed_in(bob).post(f"/generations/{last.pk}/delete?page=1", follow=True)
     assert answer.status_code == 200 and "The posts were deleted." in answer.content.decode()
+
+
+@pytest.mark.parametrize(("temperature", "is_told"), [(0.9, True), (0, False)])
+def test_drafts_are_told_only_if_there_was_a_choice(
+    alice: User, bot: TrainedModel, temperature: float, is_told: bool
+) -> None:
+    generation = wrote(bot, alice, "a whale on the bus")
+    Generation.objects.filter(pk=generation.pk).update(
+        sampling={"count": 1, "best_of": 3, "temperature": temperature, "seed": 1}
+    )
+    page = signed_in(alice).get(f"/models/{bot.pk}/").content.decode()
+    assert ("the best of 3 drafts for each post" in page) is is_told

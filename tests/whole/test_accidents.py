@@ -77,8 +77,14 @@ def test_every_process_but_the_broker_is_a_fork_of_the_supervisor(product: Produ
 
 def require_forks(product: Product) -> None:
     assert product.process is not None
-    others = set(product.processes("")) - {product.process.pid} - set(product.processes("unixsocket"))
-    assert len(others) >= 6 and others < set(product.processes("manage.py run"))
+    supervisor = product.process.pid
+
+    def are_forks() -> bool:
+        others = set(product.processes("")) - {supervisor} - set(product.processes("unixsocket"))
+        return len(others) >= 6 and others < set(product.processes("manage.py run"))
+
+    # A process may end between two looks. One that isn't a fork goes on.
+    wait_for("every process to be a fork", are_forks, 20)
 
 
 @pytest.mark.once

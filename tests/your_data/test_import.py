@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import uuid
+from dataclasses import replace
 from typing import Any
 from zipfile import ZIP_STORED, ZipFile
 
@@ -23,13 +24,14 @@ from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.your_data import exporting, importing
 from models_app import guards, loading, services
+from models_app.base_models import services as bases
 from models_app.ml.config import SamplingConfig
 from models_app.models import Game, Generation, KeptPost, TrainedModel
 from models_app.moving import restoring
 from models_app.playing.services import ToldApart
 from models_app.sharing import tags
 from tests.conftest import signed_in
-from tests.models_app.conftest import few_posts_on_report_cards, train
+from tests.models_app.conftest import few_posts_on_report_cards, import_posts, registered, train, untrained
 from tests.your_data.test_export import files_of, lines
 from tests.your_data.zips import Files, changed, imported, nothing_is_here, zipped
 from tests.your_data.zips import files as files
@@ -257,3 +259,23 @@ def test_a_bot_remembers_whose_posts_it_learned_also_those_that_are_not_in_the_z
         "jane.bsky.social has asked not to be made into a bot."
     ]
     assert TrainedModel.objects.filter(owner=bob).count() == 1
+
+
+def test_a_bot_that_started_from_a_promoted_bot_finds_it_again(
+    alice: User, bob: User, admin: User, base: TrainedModel, corpus: Corpus
+) -> None:
+    learned = loading.load(base)
+    learned = replace(learned, weights={name: array / 2 for name, array in learned.weights.items()})
+    promoted = registered(import_posts(bob), base, learned, {})
+    bases.promote(promoted, by=admin)
+    untrained(corpus, promoted)
+    found = files_of(b"".join(exporting.pieces_of(alice)))
+    accounts.delete_account(alice)
+    imported(admin, zipped(found))
+    assert TrainedModel.objects.get(owner=admin).parent == promoted
+
+
+def test_a_bot_that_started_from_one_with_the_longest_name_comes_back(bob: User, files: Files) -> None:
+    name = f"{'a' * 150}/{'b' * 80}"
+    job = imported(bob, zipped(changed(files, "bot.json", parent_name=name)))
+    assert job.result["left_out"] == [] and TrainedModel.objects.get(owner=bob).parent_name == name

@@ -16,12 +16,14 @@ from django.utils import timezone
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs import worker
+from botfactory.jobs.handle import work_dir
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.your_data import importing
 from models_app import model_files, registry
 from models_app.models import Game, Generation, KeptPost, TrainedModel
 from models_app.moving import bots, restoring
+from models_app.sharing import tags
 from tests.conftest import signed_in
 from tests.your_data.zips import Files, imported, zipped
 from tests.your_data.zips import files as files
@@ -163,3 +165,33 @@ def test_a_full_disk_delays_the_import_and_leaves_no_bot_out(
     job.refresh_from_db()
     assert job.state == State.SUCCEEDED and job.result["left_out"] == []
     assert TrainedModel.objects.filter(owner=bob).exists()
+
+
+def test_tags_that_their_owner_has_set_meanwhile_stay(bob: User, base: TrainedModel, files: Files) -> None:
+    job = imported(bob, zipped(files))
+    bot = TrainedModel.objects.get(owner=bob)
+    tags.set_tags(bot, ["mine", "new"])
+    Job.objects.filter(pk=job.pk).update(state=State.FAILED)
+    folder = work_dir(job)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / importing.FILE).write_bytes(zipped(files).read())
+    jobs.retry(job)
+    worker.run(job.pk)
+    job.refresh_from_db()
+    assert job.state == State.SUCCEEDED and tags.of(TrainedModel.objects.get(pk=bot.pk)) == ["mine", "new"]
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_what_a_killed_attempt_was_restoring_goes_with_the_job(bob: User, files: Files, is_deleted: bool) -> None:
+    job = importing.submit(owner=bob, file=zipped(files))
+    number = importing.number_in(job, uuid.UUID(job.arguments["bots"][0]))
+    left = Path(settings.CHECKPOINTS_DIR) / "users" / str(bob.pk) / f".{number}.attempt-1"
+    left.mkdir(parents=True)
+    (left / model_files.CONTEXT).write_text('["a post"]')
+    Job.objects.filter(pk=job.pk).update(state=State.FAILED if is_deleted else State.INTERRUPTED, attempt=1)
+    job.refresh_from_db()
+    if is_deleted:
+        jobs.delete_jobs(Job.objects.filter(pk=job.pk))
+    else:
+        jobs.cancel(job)
+    assert not left.exists()

@@ -21,6 +21,9 @@ from botfactory.jobs.states import State
 from botfactory.your_data import importing
 from botfactory.your_data.errors import ImportRefused
 from models_app import model_files
+from models_app.ml import checkpoint
+from models_app.ml.networks.llama.config import LlamaConfig
+from models_app.ml.networks.registry import kind_of
 from models_app.ml.sampling.context import CHARACTERS
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.state_file import load_state, save_state
@@ -178,6 +181,18 @@ def with_context(data: bytes) -> Callable[[Files], Files]:
     return lambda inner: inner | {"context.json": data}
 
 
+def of_a_folder_elsewhere(inner: Files) -> Files:
+    """Return an adapter whose pretrained model is named by a path."""
+    number, shape = "0" * 64, {"layers": 1, "width": 8, "heads": 2, "kv_heads": 1, "head_size": 4, "hidden": 8}
+    known = {"vocabulary": "bpe-x", "pretrained": number, "symbols": 300, "end": 0, "rank": 2}
+    network = LlamaConfig.from_dict({**known, **shape})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bot"
+        checkpoint.save(path, network=network, weights=kind_of(network).first_weights(network, 1), meta={})
+        saved = {name: (path / name).read_bytes() for name in (checkpoint.WEIGHTS, checkpoint.CONFIG)}
+    return saved | {checkpoint.CONFIG: saved[checkpoint.CONFIG].replace(number.encode(), b"/" * 61 + b"tmp")}
+
+
 def two_folders(inner: Files) -> Files:
     return inner | {"../config.json": inner["config.json"]}
 
@@ -204,6 +219,7 @@ def with_files_of_bot(files: Files, change: Callable[[Files], Files], method: in
         (with_context(b"[" + b" " * 16 * CHARACTERS + b' "short"]'), ZIP_STORED),
         (with_context(b'["\\ud800"]'), ZIP_STORED),
         (with_context(b"[" * 9999), ZIP_STORED),
+        (of_a_folder_elsewhere, ZIP_STORED),
         (two_folders, ZIP_STORED),
         (dict, ZIP_DEFLATED),
     ],
