@@ -56,8 +56,6 @@ class Judge:
         config = self.config
         if text.strip() == config.prompt.strip():
             return text, "empty"
-        # Learned posts have no spaces around them, so written ones don't need any. The prompt stays as it is.
-        text = text.rstrip() if config.prompt else text.strip()
         if any(self._is_copy(part) for part in self._parts(text)):
             return text, "copies"
         # Masked after the copy check, so that a mask can't hide a copy.

@@ -41,7 +41,7 @@ class Writing:
     """Generated posts, and how many others were rejected.
 
     likeness: how much each post sounds like the person, where the bot chose among drafts and knows (`choice.Likeness`),
-    else empty; nats: each draft's log-likelihood per character, where it was measured, else empty.
+    else empty; nats: each post's log-likelihood per character, where it was measured, else empty.
     """
 
     posts: list[str]

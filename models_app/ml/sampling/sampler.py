@@ -105,7 +105,6 @@ class Sampler:
         """Return up to `config.count` posts, each including the prompt, and the number of rejected ones.
 
         The same seed gives the same posts. Each post ends at an end mark from the network and continues the prompt.
-        Spaces and line breaks around it are left out, except those of the prompt.
 
         A post is rejected and drawn again, up to 10 tries in total, if it doesn't end within max_characters (more tries
         below 280 characters, fewer above), adds only spaces, copies a post that `guard` knows (or `accept` returns

@@ -5,7 +5,7 @@ import { BanList, HouseBanList } from "./bans.js";
 import { copyOf } from "./networks.js";
 import { addsPersonal } from "./personal.js";
 import { Random } from "./random.js";
-import { lengthOf, masked, rightStripped, stripped, wordsOf } from "./spelling.js";
+import { lengthOf, masked, stripped, wordsOf } from "./spelling.js";
 import { Automaton, BARRED, holdTo, promptOf } from "./vocabulary.js";
 
 /** Tries for each post, and the characters to spend on those that don't end. */
@@ -162,13 +162,8 @@ export class Sampler {
   #judge(row, { prompt }, banned) {
     if (!row.isEnded) return;
     row.post = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(new Uint8Array(row.text));
-    if (stripped(row.post) === stripped(prompt)) {
-      row.refused = "empty";
-      return;
-    }
-    // Learned posts have no spaces around them, so written ones don't need any. The prompt stays as it is.
-    row.post = prompt === "" ? stripped(row.post) : rightStripped(row.post);
-    if (this.#isCopy(row.post, prompt)) row.refused = "copies";
+    if (stripped(row.post) === stripped(prompt)) row.refused = "empty";
+    else if (this.#isCopy(row.post, prompt)) row.refused = "copies";
     else {
       // Masked after the copy check, so that a mask can't hide a copy.
       row.post = masked(row.post, prompt);

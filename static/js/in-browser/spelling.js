@@ -30,16 +30,12 @@ const APOSTROPHES = "'’ʼ＇`´";
 const CHEROKEE = /[\u13a0-\u13f5\u13f8-\u13fd\uab70-\uabbf]/;
 const SPACES = new RegExp(`[${SPACE}]+`, "gu");
 const OUTER_SPACES = new RegExp(`^[${SPACE}]+|[${SPACE}]+$`, "gu");
-const SPACES_AT_END = new RegExp(`[${SPACE}]+$`, "u");
 const IN_WORD = /^[\p{L}\p{N}\p{M}]/u;
 const DROPPED = /^[\p{Mn}\p{Me}\p{Cf}]/u;
 const KEPT = /^[\p{L}\p{N}\p{Mc}]/u;
 
 /** `str.strip()` */
 export const stripped = (text) => text.replace(OUTER_SPACES, "");
-
-/** `str.rstrip()` */
-export const rightStripped = (text) => text.replace(SPACES_AT_END, "");
 
 /** `len(text)`: characters, not the halves of pairs. */
 export const lengthOf = (text) => {

@@ -123,16 +123,3 @@ def test_a_copy_behind_a_long_prompt_is_a_copy(prompt: str, added: str, reason: 
     assert judge.judged(prompt + added)[1] == reason
     others = Judge.of(config, guard=None, house=None, personal=None, accept=lambda text: not guard.is_copy(text))
     assert others.judged(prompt + added)[1] == reason
-
-
-@pytest.mark.parametrize(
-    ("prompt", "draft", "post"),
-    [
-        ("", "\n The kettle sings. ", "The kettle sings."),
-        ("", "One line.\n\nAnother.\n", "One line.\n\nAnother."),
-        (" The ", " The kettle sings.\n", " The kettle sings."),
-    ],
-)
-def test_a_post_has_no_spaces_around_it_except_those_of_the_prompt(prompt: str, draft: str, post: str) -> None:
-    judge = Judge.of(SamplingConfig(prompt=prompt), guard=None, house=None, personal=None, accept=None)
-    assert judge.judged(draft) == (post, None)
