@@ -120,6 +120,16 @@ def test_a_last_point_that_learned_too_well_is_better_on_the_way_to_it_than_an_e
     assert result.bits_per_character < min(point.bits_per_character for point in result.history)
 
 
+def test_the_best_point_stays_where_all_on_the_way_to_a_later_one_is_worse(run: Run, tmp_path: Path) -> None:
+    # By 0.4 bits, in float32 as in bfloat16.
+    config = replace(CONFIG, points=5, epochs=5, learning_rate=0.007, seed=4)
+    result = run(config=config, train=TRAIN, validation=["the dog sang on day 3"])
+    assert result.best_epoch < 5 and result.interpolation == 1
+    state, _ = load_state(tmp_path / STATE)
+    for name, array in result.weights.items():
+        np.testing.assert_array_equal(array, state[f"best.{name}"], err_msg=name)
+
+
 def test_phrases_are_kept_as_far_as_they_predict_held_out_posts_better(run: Run) -> None:
     config = replace(CONFIG, points=1, epochs=1, learning_rate=0.005)
     helped = run(config=config)
