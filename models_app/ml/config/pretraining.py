@@ -20,7 +20,8 @@ class PretrainConfig(Values):
     also saves the state (0: one after every validation_minutes); validation_stride: only every n-th post of the
     validation file is used until the final validation; shuffle_posts: number of posts held in memory and shuffled
     together; new_names, new_tags: fractions of @names and #hashtags in the training posts that are replaced at random
-    (`training.mention_augmentation`).
+    (`training.mention_augmentation`); topics: the fraction of posts that an adapter learns behind a topic
+    (`training.topics`).
     """
 
     batch_size: int = 128
@@ -41,6 +42,7 @@ class PretrainConfig(Values):
     shuffle_posts: int = 20_000
     new_names: float = 0.7
     new_tags: float = 0.4
+    topics: float = 0.0
 
     def __post_init__(self) -> None:
         whole("batch_size", self.batch_size, 1, 4096)
@@ -68,6 +70,7 @@ class PretrainConfig(Values):
         whole("shuffle_posts", self.shuffle_posts, 1, 10_000_000)
         number("new_names", self.new_names, 0, 1)
         number("new_tags", self.new_tags, 0, 1)
+        number("topics", self.topics, 0, 1)
 
     @classmethod
     def auto(cls, kind: str, *, continued: bool = False, tokens: bool = False, **overrides: Any) -> PretrainConfig:
@@ -97,6 +100,7 @@ RECIPES: Final[Mapping[str, Mapping[str, Any]]] = {
         "validation_minutes": 15.0,
         "validation_stride": 40,
         "save_minutes": 1.5,
+        "topics": 0.5,
     },
 }
 #: What differs besides for a small network that reads tokens: each is about three bytes.

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from models_app.ml.config import NetworkConfig, PretrainConfig
+from models_app.ml.errors import BadSetting, mark
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.registry import Network
 from models_app.ml.vocabulary import Symbols, Vocabulary, vocabulary_of
@@ -92,6 +93,8 @@ class SmallNetwork:
     """A network that learns as a whole, on rows of posts that never end."""
 
     def __init__(self, network: NetworkConfig, config: PretrainConfig, weights: Mapping[str, NDArray[Any]]) -> None:
+        if config.topics:
+            raise BadSetting(mark("Only the adapter of a pretrained model learns %(name)s."), name="topics")
         self._config, self.vocabulary = config, vocabulary_of(network)
         self.learner = Learner(
             network,

@@ -32,7 +32,8 @@ class AdapterConfig(Values):
     posts); points: how often the training validates, samples and shows where it is,
     spread evenly over all epochs; batch_size and sequence_length: rows of a step and symbols in a row; learning_rate:
     Adam's peak step size; final_learning_rate: the rate at the end, as a fraction of the peak; warmup_steps: until the
-    peak; clip_norm: maximum norm of the whole gradient.
+    peak; clip_norm: maximum norm of the whole gradient; topics: the fraction of posts that are learned behind a topic
+    (`training.topics`).
     """
 
     kind: Literal["adapter"] = "adapter"
@@ -46,6 +47,7 @@ class AdapterConfig(Values):
     warmup_steps: int = 10
     clip_norm: float = 1.0
     beta_2: float = 0.99
+    topics: float = 0.5
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -63,6 +65,7 @@ class AdapterConfig(Values):
         whole("warmup_steps", self.warmup_steps, 0, 1_000_000)
         number("clip_norm", self.clip_norm, 0, 1000, above=True)
         number("beta_2", self.beta_2, 0, 0.99999)
+        number("topics", self.topics, 0, 1)
         whole("seed", self.seed, 0, 2**31 - 1)
 
     @classmethod

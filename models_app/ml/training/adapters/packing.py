@@ -2,6 +2,9 @@
 
 A post `s1..sn` becomes the inputs END s1..sn and the targets s1..sn END. A post that is longer than a row continues in
 another one, where it doesn't see its beginning. Each symbol and each end mark is a target exactly once.
+
+A post behind a line `t1..tm` that says what it's about is read after END t1..tm. That line and its end mark are no
+targets: nothing is learned about which topics there are.
 """
 
 from __future__ import annotations
@@ -21,8 +24,8 @@ from models_app.ml.networks.phrases import NONE, ORDER
 class PackedBatch:
     """R rows of T places. All arrays are (R, T).
 
-    inputs, targets: symbols; weights: 1 for targets that count, 0 for padding; positions: of each place in its post;
-    segments: the number of the post in its row, -1 for padding.
+    inputs, targets: symbols; weights: 1 for targets that count, 0 for padding and for topics; positions: of each place
+    in its post, after its topic; segments: the number of the post in its row, -1 for padding.
     """
 
     inputs: NDArray[np.int32]
@@ -49,17 +52,30 @@ class _Piece:
 
 
 def packed_batches(
-    posts: Sequence[NDArray[Any]], *, rows: int, length: int, end: int, rng: np.random.Generator | None = None
+    posts: Sequence[NDArray[Any]],
+    *,
+    rows: int,
+    length: int,
+    end: int,
+    rng: np.random.Generator | None = None,
+    topics: Sequence[NDArray[Any]] = (),
 ) -> list[PackedBatch]:
     """Return the batches of one reading of the posts (symbols without end marks), in random order if `rng` is given.
 
-    Each piece goes into the row with the least space that still holds it (best fit), so little is padding.
+    With `topics`, one for each post, a post is read behind its topic unless that is empty. Each piece goes into the row
+    with the least space that still holds it (best fit), so little is padding.
     """
+    given = [topic.size + 1 if topic.size else 0 for topic in topics] or [0] * len(posts)
+    if topics:
+        posts = [
+            np.concatenate([topic, [end], post]) if topic.size else post
+            for topic, post in zip(topics, posts, strict=True)
+        ]
     order = np.arange(len(posts)) if rng is None else rng.permutation(len(posts))
     packed = _rows([piece for index in order.tolist() for piece in _pieces(index, posts[index].size, length)], length)
     shuffled = np.arange(len(packed)) if rng is None else rng.permutation(len(packed))
     chosen = [packed[index] for index in shuffled.tolist()]
-    return [_laid_out(posts, chosen[at : at + rows], rows, length, end) for at in range(0, len(chosen), rows)]
+    return [_laid_out(posts, given, chosen[at : at + rows], rows, length, end) for at in range(0, len(chosen), rows)]
 
 
 def _pieces(post: int, size: int, length: int) -> Iterator[_Piece]:
@@ -85,7 +101,12 @@ def _rows(pieces: Sequence[_Piece], length: int) -> list[list[_Piece]]:
 
 
 def _laid_out(
-    posts: Sequence[NDArray[Any]], members: Sequence[Sequence[_Piece]], rows: int, length: int, end: int
+    posts: Sequence[NDArray[Any]],
+    given: Sequence[int],
+    members: Sequence[Sequence[_Piece]],
+    rows: int,
+    length: int,
+    end: int,
 ) -> PackedBatch:
     shape = (rows, length)
     inputs, targets = np.full(shape, end, np.int32), np.full(shape, end, np.int32)
@@ -98,8 +119,8 @@ def _laid_out(
             place, part = slice(at, at + piece.size), slice(piece.start, piece.start + piece.size)
             inputs[row, place] = whole[:-1][part]
             targets[row, place] = whole[1:][part]
-            weights[row, place] = 1
             positions[row, place] = np.arange(piece.start, piece.start + piece.size)
+            weights[row, place] = positions[row, place] >= given[piece.post]
             segments[row, place] = number
             at += piece.size
     return PackedBatch(inputs, targets, weights, positions, segments)

@@ -16,6 +16,7 @@ from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.store import LIBRARY
 from models_app.ml.training.dataset import PostStream
 from models_app.ml.training.mention_augmentation import Renaming
+from models_app.ml.training.topics import TopicLines
 from models_app.ml.vocabulary import Symbols
 
 from .packing import PackedBatch, packed_batches
@@ -59,7 +60,14 @@ class Adapter:
             )
 
         rows = {"rows": config.batch_size, "length": config.sequence_length}
-        return PackedStream(posts(start["posts"]), **rows, end=self._network.end, seed=config.seed, skip=start["batch"])
+        return PackedStream(
+            posts(start["posts"]),
+            **rows,
+            topics=TopicLines(self.vocabulary, share=config.topics),
+            end=self._network.end,
+            seed=config.seed,
+            skip=start["batch"],
+        )
 
     def held_out(self, posts: Sequence[Symbols]) -> list[PackedBatch]:
         """Return the batches of one reading of these posts."""
@@ -70,8 +78,11 @@ class Adapter:
 class PackedStream:
     """An endless iterator of batches of R rows of T places, packed from PACKED_POSTS posts at a time."""
 
-    def __init__(self, posts: PostStream, *, rows: int, length: int, end: int, seed: int, skip: int) -> None:
+    def __init__(
+        self, posts: PostStream, *, rows: int, length: int, topics: TopicLines, end: int, seed: int, skip: int
+    ) -> None:
         self._posts, self._rows, self._length, self._end, self._seed = posts, rows, length, end, seed
+        self._topics = topics
         self._fill()
         self._next = skip
 
@@ -92,5 +103,8 @@ class PackedStream:
         self._began = self._posts.position()
         group = list(islice(self._posts, PACKED_POSTS))
         rng = np.random.default_rng([self._seed, *self._began.values()])
-        self._batches = packed_batches(group, rows=self._rows, length=self._length, end=self._end, rng=rng)
+        topics = self._topics.of(group, rng)
+        self._batches = packed_batches(
+            group, rows=self._rows, length=self._length, end=self._end, rng=rng, topics=topics
+        )
         self._next = 0

@@ -30,6 +30,7 @@ from models_app.ml.training import prebuilt
 from models_app.ml.training.events import Control, EpochResult, FineTuneResult, Openings, Progress
 from models_app.ml.training.fine_tuning import INTERPOLATIONS, Arrays, FineTuning, origin_of, require_posts
 from models_app.ml.training.progress_meter import Clock, RecentLoss
+from models_app.ml.training.topics import TopicLines
 
 from .config import AdapterConfig
 from .measuring import nats_with
@@ -43,6 +44,8 @@ VALIDATION_SYMBOLS: Final = 3000
 HELD_OUT_SYMBOLS: Final = 5000
 #: How much the phrases may count, as factors of their usual weight. Those of a person who changes mislead.
 TRUSTS: Final = (0.5, 1.0)
+#: Tells the random numbers of topics from those of epochs.
+TOPICS_SEED: Final = 2**20
 #: The cost of validating a symbol relative to training on it.
 VALIDATION_COST: Final = 0.35
 
@@ -121,6 +124,10 @@ class _FineTune(FineTuning):
         self._vocabulary = LIBRARY.get(self._network.pretrained).vocabulary
         self._train = newest(train, config.most_characters)
         self._posts = [self._vocabulary.encode(post) for post in self._train]
+        # The same in each reading, so that all have the same number of steps.
+        self._topics = TopicLines(self._vocabulary, share=config.topics).of(
+            self._posts, np.random.default_rng([config.seed, TOPICS_SEED])
+        )
         held_out = [self._vocabulary.encode(post) for post in validation]
         self._sample, self._sample_characters, _ = self._some_of(validation, held_out, VALIDATION_SYMBOLS)
         self._held_out, self._characters, self.measured_posts = self._some_of(validation, held_out, HELD_OUT_SYMBOLS)
@@ -249,14 +256,15 @@ class _FineTune(FineTuning):
         characters = sum(len(posts[index]) + 1 for index in some)
         return self._packed([encoded[index] for index in some]), characters, len(some)
 
-    def _packed(self, posts: Sequence[NDArray[Any]], rng: np.random.Generator | None = None) -> list[PackedBatch]:
+    def _packed(self, posts: Sequence[NDArray[Any]], **order: Any) -> list[PackedBatch]:
         config = self._config
         return packed_batches(
-            posts, rows=config.batch_size, length=config.sequence_length, end=self._network.end, rng=rng
+            posts, rows=config.batch_size, length=config.sequence_length, end=self._network.end, **order
         )
 
     def _batches(self, epoch: int) -> list[PackedBatch]:
-        return self._packed(self._posts, np.random.default_rng([self._config.seed, epoch]))
+        rng = np.random.default_rng([self._config.seed, epoch])
+        return self._packed(self._posts, rng=rng, topics=self._topics)
 
     def _from_here(self) -> Iterator[PackedBatch]:
         """Yield the batches that are left, epoch by epoch."""

@@ -51,6 +51,24 @@ def test_a_post_is_predicted_from_its_own_beginning_only(posts: list[list[int]],
     assert sorted(found) == sorted(expected)
 
 
+def test_a_post_is_read_behind_its_topic_of_which_nothing_is_learned() -> None:
+    posts, topics = arrays([[1, 2], [3, 4, 5]]), arrays([[8, 9], []])
+    (batch,) = packed_batches(posts, rows=1, length=12, end=END, topics=topics)
+    assert sorted(pieces(batch)) == [
+        ([END, 3, 4, 5], [3, 4, 5, END], [0, 1, 2, 3]),
+        ([END, 8, 9, END, 1, 2], [8, 9, END, 1, 2, END], [0, 1, 2, 3, 4, 5]),
+    ]
+    assert sorted(batch.targets[batch.weights > 0].tolist()) == [END, END, 1, 2, 3, 4, 5]
+
+
+@given(posts_of_symbols, st.integers(1, 4), st.integers(4, 16))
+def test_with_topics_the_same_targets_count(posts: list[list[int]], rows: int, length: int) -> None:
+    topics = arrays([[51] * (len(post) % 4) for post in posts])
+    batches = packed_batches(arrays(posts), rows=rows, length=length, end=END, topics=topics)
+    learned = sorted(target for batch in batches for target in batch.targets[batch.weights > 0].tolist())
+    assert learned == sorted([symbol for post in posts for symbol in post] + [END] * len(posts))
+
+
 def test_padding_has_no_weight_and_sees_no_post() -> None:
     (batch,) = packed_batches(arrays([[1, 2]]), rows=2, length=5, end=END)
     assert batch.weights.tolist() == [[1, 1, 1, 0, 0], [0] * 5]

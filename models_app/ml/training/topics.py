@@ -1,0 +1,94 @@
+"""Draws what a post is about from its own words, so that a network learns to write about a topic that's asked for.
+
+A BPE merges the most frequent pairs first (Sennrich et al. 2016, arXiv:1508.07909), so the number of a token is about
+the rank of its frequency, and by Zipf's law its logarithm is about the token's information. The sum over a word's
+tokens tells rare words from frequent ones without counting a corpus.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from models_app.ml.sampling.topic import line_about
+from models_app.ml.vocabulary import Symbols, Vocabulary
+from models_app.ml.words import LINK, MENTION
+
+#: A word, and its lengths: longer ones than this are mostly cries, or text without spaces.
+_WORD: Final = re.compile(r"[^\W\d_](?:[\w’'-]*[^\W_])?")
+_APOSTROPHE: Final = re.compile("[’']")
+_LENGTHS: Final = range(3, 25)
+#: A word that is rarer than a token of this rank can be a topic.
+COMMON: Final = 1800
+#: Topics are drawn from this many of the rarest words of a post, and have up to so many.
+RAREST, MOST_WORDS = 5, 3
+#: The most words of a topic that is a part of the post as it stands.
+LONGEST_PART: Final = 6
+#: How often a topic is a part of the post, is in lower case, and has a word in another form.
+PART, LOWER, OTHER_FORM = 0.25, 0.5, 0.15
+
+
+class TopicLines:
+    """Draws lines that say what posts are about, for a share of them. The same random numbers give the same lines."""
+
+    def __init__(self, vocabulary: Vocabulary, *, share: float) -> None:
+        self._vocabulary, self._share = vocabulary, share
+        self._topics = Topics(vocabulary)
+
+    def of(self, posts: Sequence[Symbols], rng: np.random.Generator) -> list[Symbols]:
+        """Return the line of each post as symbols, empty for the others; no lines at all if the share is 0."""
+        if not self._share:
+            return []
+        return [self._line(post, rng) for post in posts]
+
+    def _line(self, post: Symbols, rng: np.random.Generator) -> Symbols:
+        if rng.random() < self._share and (topic := self._topics.drawn(self._vocabulary.decode(post.tolist()), rng)):
+            return self._vocabulary.encode(line_about(topic))
+        return np.empty(0, post.dtype)
+
+
+class Topics:
+    """Draws topics of posts. The same posts and random numbers give the same topics."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self.rarity = lru_cache(maxsize=100_000)(self._rarity)
+
+    def drawn(self, post: str, rng: np.random.Generator) -> str:
+        """Return some rare words of the post, or a few words in a row with a rare one; empty if it has none."""
+        text = MENTION.sub(" ", LINK.sub(" ", post))
+        found = list(_WORD.finditer(text))
+        rare = list(dict.fromkeys(match.group() for match in found if self._is_rare(match.group())))
+        if not rare:
+            return ""
+        rarest = sorted(rare, key=self.rarity, reverse=True)[:RAREST]
+        if rng.random() < PART:
+            place = [match.group() for match in found].index(rarest[rng.integers(len(rarest))])
+            size = int(rng.integers(2, LONGEST_PART + 1))
+            first = max(0, place - int(rng.integers(size)))
+            last = found[min(len(found), first + size) - 1]
+            topic = " ".join(text[found[first].start() : last.end()].split())
+        else:
+            chosen = rng.permutation(len(rarest))[: rng.integers(1, MOST_WORDS + 1)]
+            words = [rarest[index] for index in chosen.tolist()]
+            topic = ", ".join(_in_other_form(word) if rng.random() < OTHER_FORM else word for word in words)
+        return topic.lower() if rng.random() < LOWER else topic
+
+    def _is_rare(self, word: str) -> bool:
+        if len(word) not in _LENGTHS or _APOSTROPHE.search(word):
+            return False
+        return self.rarity(word) > np.log(COMMON)
+
+    def _rarity(self, word: str) -> float:
+        """Return about the information of a word, in nats. One at the beginning of a sentence is no rarer for that."""
+        encoded = [self._vocabulary.encode(f" {form}").astype(np.int64) for form in {word, word.lower()}]
+        return min(float(np.log(symbols + 1).sum()) for symbols in encoded)
+
+
+def _in_other_form(word: str) -> str:
+    """Return an English word's plural or singular, or what looks like it."""
+    return word[:-1] if word.endswith("s") and not word.endswith("ss") else f"{word}s"
