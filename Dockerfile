@@ -32,6 +32,4 @@ USER botfactory
 VOLUME /data
 EXPOSE 8000
 ENTRYPOINT ["docker-entrypoint.sh"]
-CMD ["uvicorn", "botfactory.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--lifespan", "off", "--no-access-log", \
-     "--timeout-graceful-shutdown", "3", "--log-level", "warning", "--ws-max-size", "65536", \
-     "--ws-per-message-deflate", "false"]
+CMD ["python", "manage.py", "web", "--host", "0.0.0.0"]

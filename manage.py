@@ -7,9 +7,9 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "botfactory.settings")
-    if sys.argv[1:2] in (["run"], ["writer"]):
+    if sys.argv[1:2] in (["run"], ["web"], ["writer"]):
         # Before NumPy is loaded: a writer has threads of its own, and those of OpenBLAS would wait for each other.
-        # `run` must have no other threads, because it forks.
+        # `run` must have no other threads, because it forks, and `web` multiplies nothing.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         from django.conf import settings

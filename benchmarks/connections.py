@@ -26,12 +26,12 @@ from . import common
 from .common import Contender, say
 from .served import Folder, free_port, wait_until_ready
 
-#: Starts uvicorn with its arguments, without the pool.
+#: `manage.py` with its arguments, without the pool.
 WITHOUT: Final = """
-import uvicorn
+import manage
 from botfactory import connection_pool
 connection_pool.begin = lambda: None
-uvicorn.main()
+manage.main()
 """
 
 
@@ -53,8 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 port = free_port()
                 command = home.web(port)
                 if name == "none":
-                    # Instead of `-m uvicorn`.
-                    command[1:3] = ["-c", WITHOUT]
+                    # Instead of `manage.py`.
+                    command[1:2] = ["-c", WITHOUT]
                 processes.append(home.start(name, *command))
                 addresses[name] = f"http://127.0.0.1:{port}"
             for name, address in addresses.items():

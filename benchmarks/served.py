@@ -137,8 +137,7 @@ class Folder:
     @staticmethod
     def web(port: int) -> list[str]:
         """Return the command of a web process."""
-        command = [sys.executable, "-m", "uvicorn", "botfactory.asgi:application", "--host", "127.0.0.1"]
-        return [*command, "--port", str(port), "--lifespan", "off", "--no-access-log", "--log-level", "error"]
+        return [sys.executable, "manage.py", "web", "--port", str(port)]
 
     def log(self, name: str) -> Path:
         return self.folder / f"{name}.log"

@@ -54,7 +54,7 @@ DEBUG = env_bool("DEBUG", False)
 SECRET_KEY = env_secret("SECRET_KEY") or stored_secret(BOTFACTORY_HOME / "secret_key")
 ALLOWED_HOSTS = env_hosts("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 HTTPS = env_bool("HTTPS", False)
-# The proxies whose X-Forwarded-For uvicorn believes. It also reads the variable itself.
+# The proxies whose X-Forwarded-For uvicorn believes
 FORWARDED_ALLOW_IPS = env_networks("FORWARDED_ALLOW_IPS", ["127.0.0.1", "::1"])
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
@@ -380,6 +380,7 @@ LOGGING = {
     "filters": {
         "request_id": {"()": "botfactory.rest.request_id.AddRequestId"},
         "without_traceback": {"()": "botfactory.edge.masking.WithoutTraceback"},
+        "seldom": {"()": "botfactory.edge.masking.Seldom"},
     },
     "formatters": {
         "line": {
@@ -398,6 +399,8 @@ LOGGING = {
         "botfactory.access": {"level": "INFO"},
         # Any scanner causes these.
         "django.security.DisallowedHost": {"filters": ["without_traceback"]},
+        # While no more files can be opened, it tries again and again to accept connections, and logs each try.
+        "asyncio": {"filters": ["seldom"]},
         # However uvicorn is started: its own access log contains full addresses.
         "uvicorn.error": {"level": "WARNING", "handlers": ["console"], "propagate": False},
         "uvicorn.access": {"level": "WARNING", "handlers": [], "propagate": False},

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,6 +19,7 @@ from django.conf import settings
 from django.http.cookie import parse_cookie
 
 from botfactory.accounts.identity import user_of
+from botfactory.edge.senders import network_of
 from botfactory.refusal import Refusal
 from botfactory.rest.errors import SENTENCES
 from botfactory.translatable import Sentence, mark
@@ -226,7 +226,8 @@ class _Body:
 
     async def _no_slot(self) -> Refusal | None:
         """Count a slow body for its address or, if that has too many, for the person who sends it."""
-        if self._take(f"address {_network(self.scope)}", self.bounds.held_by_address):
+        client = self.scope.get("client") or ("unknown",)
+        if self._take(f"address {network_of(str(client[0]))}", self.bounds.held_by_address):
             return None
         person = await self._identify()
         if person is not None and self._take(f"person {person}", self.bounds.held_by_person):
@@ -262,15 +263,3 @@ def _person(headers: Mapping[bytes, bytes]) -> Any:
     authorization = headers.get(b"authorization", b"").decode("latin-1")
     user = user_of(authorization, cookies.get(settings.SESSION_COOKIE_NAME))
     return None if user is None else user.pk
-
-
-def _network(scope: Scope) -> str:
-    """Return the sender's address, or for IPv6 its network, because everybody there has countless addresses."""
-    text = str((scope.get("client") or ("unknown",))[0])
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return text
-    if isinstance(address, ipaddress.IPv6Address):
-        return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
-    return str(address)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from typing import Final
 
 MASK: Final = "…"
 #: Characters of a record's line, and of the whole record with its traceback.
 MAX_LINE: Final = 2_000
 MAX_RECORD: Final = 20_000
+_SELDOM_SECONDS: Final = 60
 #: Each takes linear time, whatever the text: Python runs nothing else meanwhile.
 _MASKS: Final = [
     # user:password@ in an address. The password may contain an @ itself.
@@ -57,4 +59,20 @@ class WithoutTraceback(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.exc_info = None
+        return True
+
+
+class Seldom(logging.Filter):
+    """Passes a record that equals the one before only after a minute, for what would fill the log while it lasts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before = ""
+        self.until = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text, now = record.getMessage(), time.monotonic()
+        if text == self.before and now < self.until:
+            return False
+        self.before, self.until = text, now + _SELDOM_SECONDS
         return True

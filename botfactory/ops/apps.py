@@ -16,6 +16,7 @@ class OperationsConfig(AppConfig):
         checks.register("workers", service_checks.jobs_and_workers)
         checks.register("disk", machine_checks.disk)
         checks.register("gpu", machine_checks.gpus)
+        checks.register("connections", machine_checks.connections)
         checks.register("settings", setting_checks.safety)
         checks.register("files", setting_checks.files)
         checks.register("pages", setting_checks.page_files)

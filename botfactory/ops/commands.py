@@ -169,6 +169,12 @@ def _running_port() -> int:
     return int(port[1]) if port else DEFAULT_PORT
 
 
+def add_where(parser: CommandParser) -> None:
+    """Add the options `--host` and `--port` of a command that serves the pages."""
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"port to listen on (default: {DEFAULT_PORT})")
+
+
 def add_address(parser: CommandParser) -> None:
     """Add the option `--address` of a command that prints a link."""
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Checks of the machine for `doctor`: disk space and GPUs."""
+"""Checks of the machine for `doctor`: disk space, GPUs and open files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 from django.conf import settings
 from django.template.defaultfilters import filesizeformat
 
-from botfactory.ops import machine
+from botfactory.edge.connections import MOST
+from botfactory.ops import machine, open_files
 from botfactory.ops.checks import Report
 
 
@@ -31,6 +32,13 @@ def disk(report: Report) -> None:
 def gpus(report: Report) -> None:
     for gpu in machine.gpus():
         report.ok(f"{gpu.name}: {gpu.used:,} of {gpu.total:,} MiB in use")
+
+
+def connections(report: Report) -> None:
+    if shortage := open_files.shortage():
+        report.warning(shortage.what, shortage.advice)
+    else:
+        report.ok(f"the pages can open enough files for {MOST:,} connections at once")
 
 
 def size(number: int) -> str:

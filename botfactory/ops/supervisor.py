@@ -24,7 +24,9 @@ LONGEST_PAUSE = 30.0
 PATIENCE = 10.0
 #: A log that is longer becomes NAME.log.1, in place of the one before, and begins anew.
 MAX_LOG_BYTES = 20_000_000
-LOGS_CHECKED_EVERY = 60.0
+_BLOCK_BYTES = 1 << 20
+#: Seconds between two complaints about logs that can't be shortened.
+COMPLAINS_EVERY = 60.0
 #: The pause has reached its maximum long before this many failures. Much larger powers of two would overflow.
 _MAX_DOUBLINGS = 16
 
@@ -111,13 +113,15 @@ class Process:
 def shorten(log: Path) -> None:
     """If the log is longer than MAX_LOG_BYTES, move as many bytes of its end to NAME.log.1, and begin it anew.
 
-    What is written meanwhile is lost. Processes that have opened the log to append go on at its beginning.
+    Processes that have opened the log to append go on at its beginning. Only what they write in the instant between the
+    last read and the cut is lost.
     """
     if not log.exists() or log.stat().st_size <= MAX_LOG_BYTES:
         return
     with log.open("rb+") as current, log.with_name(f"{log.name}.1").open("wb") as older:
         current.seek(-MAX_LOG_BYTES, os.SEEK_END)
-        older.write(current.read(MAX_LOG_BYTES))
+        while block := current.read(_BLOCK_BYTES):
+            older.write(block)
         current.truncate(0)
 
 
@@ -126,7 +130,7 @@ class Supervisor:
     processes: list[Process]
     say: Callable[[str], None]
     stopping: bool = field(default=False, init=False)
-    logs_due: float = field(default=0.0, init=False)
+    complains_at: float = field(default=0.0, init=False)
 
     def run(self, each_round: Callable[[], None]) -> None:
         """Run until a signal asks to stop, then return after every process has ended.
@@ -175,15 +179,14 @@ class Supervisor:
                 process.not_before = 0.0
 
     def _shorten_logs(self) -> None:
-        now = time.monotonic()
-        if now < self.logs_due:
-            return
-        self.logs_due = now + LOGS_CHECKED_EVERY
+        """Shorten the logs that are too long. To look takes microseconds, so each round does."""
         for log in {process.log for process in self.processes}:
             try:
                 shorten(log)
             except OSError as error:
-                self.say(f"Can't shorten {log}: {error}")
+                if time.monotonic() >= self.complains_at:
+                    self.complains_at = time.monotonic() + COMPLAINS_EVERY
+                    self.say(f"Can't shorten {log}: {error}")
 
     def stop_all(self) -> None:
         """Stop the processes in reverse order, and kill those that don't react."""

@@ -93,6 +93,7 @@ def test_every_command_of_ours_is_documented() -> None:
         "invite",
         "reset_link",
         "two_factor_off",
+        "web",
         "writer",
     }
     assert all(f"| `{name} " in text for name in ours)

@@ -1,4 +1,4 @@
-"""An ASGI application behind a real uvicorn in this process, and a connection to send it bytes by hand."""
+"""An ASGI application behind the product's server in this process, and a connection to send it bytes by hand."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import uvicorn
+from botfactory.edge.connections import Bounds
+from botfactory.edge.server import Listener, server
 
 
 @contextmanager
-def served(application: Any) -> Iterator[int]:
-    """Serve the application and yield its port."""
-    config = uvicorn.Config(application, port=0, lifespan="off", log_config=None, ws="websockets-sansio")
-    server = uvicorn.Server(config)
-    line = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [line]})
-    thread.start()
-    try:
-        yield line.getsockname()[1]
-    finally:
-        server.should_exit = server.force_exit = True
-        thread.join(30)
-        line.close()
+def served(application: Any, bounds: Bounds | None = None) -> Iterator[int]:
+    """Serve the application on all addresses of this machine and yield its port."""
+    pages = server(application, bounds or Bounds(most=500, by_address=500))
+    with Listener("0.0.0.0", 0) as listener:
+        thread = threading.Thread(target=pages.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            pages.should_exit = pages.force_exit = True
+            thread.join(30)
 
 
 _NONE: Mapping[str, str] = {}
@@ -46,10 +45,10 @@ class Reply:
 
 
 class Line:
-    """One connection."""
+    """One connection, from any address of this machine."""
 
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+    def __init__(self, port: int, source: str = "127.0.0.1") -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(source, 0))
 
     def __enter__(self) -> Line:
         return self

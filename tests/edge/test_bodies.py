@@ -18,7 +18,8 @@ from django.test import Client
 from botfactory.accounts import tokens
 from botfactory.accounts.models import User
 from botfactory.edge import incoming
-from botfactory.edge.bodies import BoundedBodies, Bounds, _network
+from botfactory.edge.bodies import BoundedBodies, Bounds
+from botfactory.edge.senders import network_of
 from tests.conftest import signed_in
 from tests.edge.serving import Line, served, wait_until
 
@@ -236,7 +237,7 @@ def test_an_address_has_a_few_slow_bodies_and_a_person_a_few_more(patient: Site,
     ],
 )
 def test_neighbours_in_an_ipv6_network_count_as_one(address: str, network: str) -> None:
-    assert _network({"client": (address, 1)}) == network
+    assert network_of(address) == network
 
 
 def test_without_other_words_the_bounds_are_those_of_the_settings(settings: Any) -> None:

@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 from django.conf import settings as django_settings
 from django.test import Client
 
 from botfactory.accounts.models import User
-from botfactory.edge.masking import MAX_LINE, MAX_RECORD, Formatter, masked
+from botfactory.edge.masking import MAX_LINE, MAX_RECORD, Formatter, Seldom, masked
 from tests.conftest import signed_in
 from tests.edge.serving import Line, served
 
@@ -120,8 +119,20 @@ def test_a_stranger_adds_little_to_the_log_with_a_request(
     assert told in text and "Traceback" not in text and len(text) < 3_000
 
 
+def test_what_repeats_itself_is_logged_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    seldom, now = Seldom(), 1_000.0
+    monkeypatch.setattr("botfactory.edge.masking.time.monotonic", lambda: now)
+
+    def passes(text: str) -> bool:
+        return seldom.filter(logging.makeLogRecord({"msg": text}))
+
+    assert [passes(text) for text in ("full", "full", "other", "full", "full")] == [True, False, True, True, False]
+    now += 61
+    assert passes("full")
+
+
 @pytest.mark.django_db(transaction=True)
-def test_uvicorn_writes_no_access_log_however_it_is_started(logged: io.StringIO) -> None:
+def test_the_server_writes_no_access_log(logged: io.StringIO) -> None:
     from botfactory.asgi import application
 
     with served(application) as port, Line(port) as line:
@@ -129,17 +140,6 @@ def test_uvicorn_writes_no_access_log_however_it_is_started(logged: io.StringIO)
         assert line.reply().status in {403, 404, 405}
     assert SECRET not in logged.getvalue()
     assert not logging.getLogger("uvicorn.access").isEnabledFor(logging.INFO)
-
-
-def test_nothing_is_started_with_an_access_log() -> None:
-    root = django_settings.BASE_DIR
-    compose = yaml.safe_load((root / "docker-compose.yml").read_text(encoding="utf-8"))
-    started = [
-        compose["services"]["web"]["command"],
-        (root / "Dockerfile").read_text(encoding="utf-8"),
-        (root / "botfactory/ops/management/commands/run.py").read_text(encoding="utf-8"),
-    ]
-    assert all("uvicorn" in text and "--no-access-log" in text for text in started)
 
 
 def test_each_request_is_a_line_where_that_is_asked_for(db: None, logged: io.StringIO, settings: Any) -> None:

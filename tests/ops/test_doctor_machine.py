@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
 from ipaddress import ip_network
 from pathlib import Path
@@ -131,3 +132,18 @@ def test_little_room_on_the_disk_is_told(base: TrainedModel, examine: Examine, m
 def test_libraries_of_the_pages_that_are_missing_are_told(examine: Examine, settings: Any, tmp_path: Path) -> None:
     settings.PAGE_LIBRARIES = {"vendor/pico": tmp_path / "nothing"}
     assert "run `make setup`" in told(examine("pages"), "problem")
+
+
+@pytest.mark.parametrize(
+    ("hard", "level", "found"),
+    [
+        (1_024, "warning", "only 512 connections at once"),
+        (4_000, "ok", "2,000"),
+        (resource.RLIM_INFINITY, "ok", "2,000"),
+    ],
+)
+def test_too_few_files_for_all_connections_are_told(
+    examine: Examine, monkeypatch: pytest.MonkeyPatch, hard: int, level: str, found: str
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _kind: (256, hard))
+    assert found in told(examine("connections"), level)

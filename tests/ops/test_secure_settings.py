@@ -19,8 +19,9 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 import botfactory.env
 from botfactory import debug_page
 from botfactory.asgi import application
+from botfactory.edge.connections import Bounds
+from botfactory.edge.server import server
 from botfactory.env import MailServer
-from botfactory.ops.management.commands import run
 
 ADDRESS = "bots.example.org"
 
@@ -69,8 +70,7 @@ def test_sending_on_and_remembering_are_settings_and_need_https(monkeypatch: pyt
 
 def test_the_web_process_believes_the_proxies_of_the_setting(settings: LazySettings) -> None:
     def believed() -> ProxyHeadersMiddleware:
-        (web,) = [process for process in run.Command()._processes("127.0.0.1", 8000, 1) if process.name == "web"]
-        hosts = web.command[web.command.index("--forwarded-allow-ips") + 1]
+        hosts = server(application, Bounds(most=1, by_address=1)).config.forwarded_allow_ips
         return ProxyHeadersMiddleware(application, trusted_hosts=hosts)
 
     assert "127.0.0.1" in believed().trusted_hosts and "172.18.0.1" not in believed().trusted_hosts

@@ -19,6 +19,13 @@ from botfactory.ops.supervisor import Process, Supervisor, pause_after
 
 ROOT = Path(__file__).parents[2]
 LIVES = "while true; do sleep 0.05; done"
+#: Prints numbers, about 400 kB of them a second.
+FLOODS = """
+import itertools, os, time
+for number in itertools.count():
+    os.write(1, b'%099d\\n' % number)
+    number % 40 or time.sleep(0.01)
+"""
 #: A supervisor in a process of its own, with short pauses and logs.
 PRODUCT = """
 import sys
@@ -31,11 +38,11 @@ def say(text):
     print(text, flush=True)
 
 supervisor.FIRST_PAUSE, supervisor.PATIENCE = 0.1, float(sys.argv[2])
-supervisor.MAX_LOG_BYTES, supervisor.LOGS_CHECKED_EVERY = 10_000, 0.1
+supervisor.MAX_LOG_BYTES = int(sys.argv[4])
 folder = Path(sys.argv[1])
 log = folder / "log"
 processes = [Process(name, ["sh", "-c", command], log) for name, command in
-             (pair.split("=", 1) for pair in sys.argv[4:])]
+             (pair.split("=", 1) for pair in sys.argv[5:])]
 processes[0].stops_last = True
 Supervisor(processes, say).run(Announcement("127.0.0.1", int(sys.argv[3]), "ready", "late", say).step)
 say("ended")
@@ -57,10 +64,16 @@ def test_what_gives_way_does_so_among_sessions_too(tmp_path: Path) -> None:
 
 class Product:
     def __init__(
-        self, folder: Path, patience: float, port: int, prefix: Sequence[str], commands: dict[str, str]
+        self, folder: Path, patience: float, port: int, most: int, prefix: Sequence[str], commands: dict[str, str]
     ) -> None:
         self.folder = folder
-        values = [str(folder), str(patience), str(port), *(f"{name}={command}" for name, command in commands.items())]
+        values = [
+            str(folder),
+            str(patience),
+            str(port),
+            str(most),
+            *(f"{name}={command}" for name, command in commands.items()),
+        ]
         # If the tests run under nohup, their children would ignore this signal, too.
         before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
         try:
@@ -94,8 +107,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
     products: list[Product] = []
 
     # Nothing listens at port 1.
-    def one(*, patience: float = 10.0, port: int = 1, prefix: Sequence[str] = (), **commands: str) -> Product:
-        product = Product(tmp_path, patience, port, prefix, commands)
+    def one(
+        *, patience: float = 10.0, port: int = 1, most: int = 10_000, prefix: Sequence[str] = (), **commands: str
+    ) -> Product:
+        product = Product(tmp_path, patience, port, most, prefix, commands)
         products.append(product)
         return product
 
@@ -241,6 +256,26 @@ def test_the_logs_of_what_keeps_printing_stay_short(start: Start, tmp_path: Path
     lines = (older.read_text() + log.read_text()).splitlines()[1:]
     assert all(len(line) == 100 and line.isdigit() for line in lines)
     assert len(lines) > 50 and lines == sorted(set(lines))
+
+
+def test_a_log_stays_within_its_bound_while_it_is_flooded_and_keeps_what_is_newest(
+    start: Start, tmp_path: Path
+) -> None:
+    log, older = tmp_path / "log", tmp_path / "log.1"
+    product = start(most=200_000, floods=f'exec {sys.executable} -c "{FLOODS}"')
+    wait_for(older.exists)
+    sizes = []
+    ends = time.monotonic() + 1
+    while time.monotonic() < ends:
+        sizes.append(log.stat().st_size)
+        time.sleep(0.01)
+    product.end()
+    assert max(sizes) < 1_000_000 and len(set(sizes)) > 10
+    numbers = [int(line) for line in log.read_text().splitlines()]
+    last = int(older.read_text().splitlines()[-1])
+    assert older.stat().st_size >= 200_000 and numbers == list(range(numbers[0], numbers[-1] + 1))
+    # Nothing is missing between the two files, except for what came in the instant of the cut.
+    assert 0 < numbers[0] - last < 1_000
 
 
 def test_a_log_that_earlier_versions_let_grow_keeps_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

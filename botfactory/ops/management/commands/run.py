@@ -15,9 +15,9 @@ from django.db import connections
 
 from botfactory import doorbell
 from botfactory.jobs import kinds, reaper
-from botfactory.ops import valkey
+from botfactory.ops import open_files, valkey
 from botfactory.ops.announcement import Announcement
-from botfactory.ops.commands import DEFAULT_PORT, RUN_LOCK, ProductCommand, at_least
+from botfactory.ops.commands import DEFAULT_PORT, RUN_LOCK, ProductCommand, add_where, at_least
 from botfactory.ops.supervisor import AlreadyRunning, Process, Supervisor, only_one
 
 MAX_PORT: Final = 65_535
@@ -26,7 +26,13 @@ _REACHED_AT: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 #: Hosts to listen on that this machine's browser reaches as `localhost`.
 _LOCAL: Final = frozenset({"127.0.0.1", "::1", *_REACHED_AT})
 #: What workers and the web process load beside the product's own modules.
-SHARED_MODULES = ("celery.bin.celery", "celery.apps.worker", "uvicorn.main", "botfactory.urls", "botfactory.routing")
+SHARED_MODULES = (
+    "celery.bin.celery",
+    "celery.apps.worker",
+    "botfactory.edge.server",
+    "botfactory.urls",
+    "botfactory.routing",
+)
 
 
 class Command(ProductCommand):
@@ -35,10 +41,7 @@ class Command(ProductCommand):
     migrates = True
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-        parser.add_argument(
-            "--port", type=int, default=DEFAULT_PORT, help=f"port to listen on (default: {DEFAULT_PORT})"
-        )
+        add_where(parser)
         parser.add_argument(
             "--importers", type=at_least(1), default=2, help="number of imports at the same time (default: 2)"
         )
@@ -76,6 +79,8 @@ class Command(ProductCommand):
             # Jobs that a killed run left behind continue at once.
             reaper.hand_back()
             self._get_ready_to_fork()
+            if shortage := open_files.shortage():
+                self.stdout.write(str(shortage))
             announcement = self._announcement(url, host, port)
             Supervisor(self._processes(host, port, options["importers"]), self.stdout.write).run(announcement.step)
             reaper.hand_back()
@@ -118,13 +123,7 @@ class Command(ProductCommand):
         if settings.REDIS_IS_OURS:
             command = valkey.server_command(valkey.socket_of(settings.REDIS_URL))
             processes.append(Process("valkey", command, logs / "valkey.log", stops_last=True))
-        web = ["uvicorn", "botfactory.asgi:application", "--host", host, "--port", str(port)]
-        web += ["--forwarded-allow-ips", ",".join(str(network) for network in settings.FORWARDED_ALLOW_IPS) or "none"]
-        web += ["--lifespan", "off", "--no-access-log", "--timeout-graceful-shutdown", "3", "--log-level", "warning"]
-        # A page sends only a few bytes through its socket.
-        web += ["--ws-max-size", "65536"]
-        # Compressing takes longer than sending, and about 300 kB of memory for each watching page.
-        web += ["--ws-per-message-deflate", "false"]
+        web = ["django", "web", "--host", host, "--port", str(port)]
         # All queues of jobs that have no worker of their own.
         queues = ",".join(queue for queue in kinds.queues() if queue != "train")
         importer = [*celery, "-Q", queues, "-n", "importer@%h", "-c", str(importers), "-B"]
