@@ -15,7 +15,7 @@ from botfactory.accounts.models import User
 from models_app.ml.config import SamplingConfig
 from models_app.models import Generation, TrainedModel
 from models_app.writing import asking
-from models_app.writing.asking import PendingRequest
+from models_app.writing.asking import PendingRequest, Posted
 
 #: A stream without news is kept open by a blank line or a comment.
 PING_SECONDS = 15.0
@@ -45,10 +45,10 @@ NDJSON: Final = Form(
 class Words:
     """What a stream says, as JSON on one line. Those of generations and errors may read the database.
 
-    The beginnings of posts that are being written are told by the number of their draft, if they are asked for.
+    The beginnings of posts that are being written are told by their places, if they are asked for.
     """
 
-    post: Callable[[str], str]
+    post: Callable[[Posted], str]
     generation: Callable[[Generation], str]
     error: Callable[[Exception], str]
 
@@ -89,7 +89,7 @@ async def follow(
         async for news in told:
             if news is None:
                 yield form.ping
-            elif isinstance(news, str):
+            elif isinstance(news, Posted):
                 yield form.piece("post", words.post(news))
             elif isinstance(news, dict):
                 yield form.piece("beginnings", json.dumps({"beginnings": news}))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
+from dataclasses import asdict
 from typing import Any, cast
 
 from django.contrib import messages
@@ -37,6 +38,7 @@ from models_app import (
     showing,
     surprises,
 )
+from models_app.comparing import services as comparing
 from models_app.forms import BotsForm, GenerateForm, RenameForm, ShareForm
 from models_app.in_browser import files as browser_files
 from models_app.in_browser import services as in_browser
@@ -130,7 +132,8 @@ def guard_context(model: TrainedModel) -> dict[str, Any]:
 
 
 def opening_context(model: TrainedModel, generation: Generation | None, person: User | None) -> dict[str, Any]:
-    """Return suggestions for the beginning of a post, and whether the page lets the bot write when it opens.
+    """Return suggestions for the beginning of a post, the columns if the last posts are side by side, and whether the
+    page lets the bot write when it opens.
 
     If it doesn't, a writer loads the bot meanwhile. person: None if they may not let it write.
     """
@@ -140,6 +143,7 @@ def opening_context(model: TrainedModel, generation: Generation | None, person: 
         asking.expect(model, person)
     return {
         "openings": sharing.openings_of(model),
+        "columns": comparing.beside(generation),
         "usual_top_p": usual_top_p(model.network["kind"]),
         "writes_on_opening": writes_on_opening,
     }
@@ -207,7 +211,7 @@ def _stream(request: HttpRequest, model: TrainedModel, form: GenerateForm) -> St
         form.add_error(None, translated(error))
         return json.dumps({"error": json.loads(part())})
 
-    words = live.Words(post=lambda post: json.dumps({"post": post}), generation=part, error=trouble)
+    words = live.Words(post=lambda told: json.dumps(asdict(told)), generation=part, error=trouble)
     sampling = services.settled(form.sampling(), model)
     owner = cast(User, request.user)
     return live.response(request, live.NDJSON, words, model=model, owner=owner, sampling=sampling, beginnings=True)

@@ -187,6 +187,7 @@ def told_generation(generation: Generation) -> GenerationOut:
 class PostOut(Output):
     """A post in a stream, which has just been written."""
 
+    place: int = Field(description="Its place among the posts that you asked for, from 0.")
     post: str
     label: str = Field(description="The label to show wherever you show the post.")
 
@@ -200,8 +201,8 @@ class GenerateQuery(Input):
     beginnings: Literal["0", "1"] = Field(
         "0",
         description="1: the stream also has `beginnings`, several times a second: the first words of each post that is "
-        "being written, by draft number, as long as no check rejects them. Missing numbers were rejected or have "
-        "ended. Without a stream, or with `best_of`, there are none.",
+        "being written, by its place, as long as no check rejects them. Missing places were rejected or have "
+        "ended; the next draft takes the place of a rejected one. Without a stream, or with `best_of`, there are none.",
     )
 
 
@@ -212,12 +213,12 @@ STREAM: Final[dict[str, Any]] = {
             "content": {
                 "text/event-stream": {
                     "schema": SERVER_SENT,
-                    "example": 'event: post\ndata: {"post": "I love coffee", "label": "AI parody of @dril.bsky.social, '
-                    'not by @dril.bsky.social."}\n\n',
+                    "example": 'event: post\ndata: {"place": 0, "post": "I love coffee", "label": "AI parody of '
+                    '@dril.bsky.social, not by @dril.bsky.social."}\n\n',
                 },
                 "application/x-ndjson": {
                     "schema": {"type": "string", "description": "One JSON object a line, last the generation."},
-                    "example": '{"post": "I love coffee", "label": "AI parody of @dril.bsky.social, not by '
+                    "example": '{"place": 0, "post": "I love coffee", "label": "AI parody of @dril.bsky.social, not by '
                     '@dril.bsky.social."}\n{"generation": {"id": "c5b3f7f0-93b1-4f0b-8f0c-6f2f8f4f2c70"}}\n',
                 },
             }
@@ -263,7 +264,7 @@ def _stream(
         raise ApiError(422, "stream_not_kept", message, param=idempotency.HEADER)
     label = model.parody_label
     words = live.Words(
-        post=lambda post: PostOut(post=post, label=label).to_json(),
+        post=lambda told: PostOut(place=told.place, post=told.post, label=label).to_json(),
         generation=lambda generation: told_generation(generation).to_json(),
         error=lambda error: answer_to(request, error).content.decode(),
     )

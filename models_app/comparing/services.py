@@ -128,6 +128,24 @@ def three_temperatures(choice: Choice) -> list[Column]:
     return [Column(choice, temperature) for temperature in THREE]
 
 
+def beside(generation: Generation | None) -> list[Column]:
+    """Return the columns "careful, natural, wild" of which `generation` is one, or nothing if it was written alone.
+
+    They have everything in common but the temperature. A column that failed or was deleted is missing.
+    """
+    if generation is None or generation.sampling.get("temperature") not in THREE:
+        return []
+    model, settings = generation.model, generation.sampling
+    found: dict[float, Generation] = {}
+    for each in model.generations.filter(owner=generation.owner_id, sampling__seed=settings.get("seed")):
+        temperature = each.sampling.get("temperature")
+        if temperature in THREE and each.sampling == {**settings, "temperature": temperature}:
+            found.setdefault(temperature, each)
+    choice = Choice(str(model.pk), model)
+    columns = [Column(choice, temperature, found[temperature]) for temperature in THREE if temperature in found]
+    return columns if len(columns) >= MIN_COLUMNS else []
+
+
 def write(
     *,
     owner: User,

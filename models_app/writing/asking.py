@@ -73,6 +73,14 @@ def _board(url: str) -> Board:
     return Board(client())
 
 
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A post that has just been written, and its place among those that are asked for."""
+
+    place: int
+    post: str
+
+
 @dataclass(slots=True)
 class PendingRequest:
     """A request that a writer has or will have. `cancel` it where its answer isn't wanted any more."""
@@ -99,12 +107,13 @@ class PendingRequest:
             # The writer notices late that nobody listens.
             logger.warning("a request can't be cancelled: %s", error)
 
-    def posts_of(self, event: Event) -> list[str]:
+    def posts_of(self, event: Event) -> list[Posted]:
         """Return the post of this event, unless it came before: a request that is taken twice begins again."""
         if event["kind"] != "post" or event["number"] != self._posts:
             return []
         self._posts += 1
-        return [event["post"]]
+        # A writer of an earlier version doesn't say the place.
+        return [Posted(event.get("place", event["number"]), event["post"])]
 
     def result_of(self, event: Event) -> dict[str, Any] | None:
         """Return the result if this event has it. Raises what the writer failed with."""
@@ -279,7 +288,7 @@ def _waited(asked: PendingRequest, proceed: Callable[[], None] | None) -> dict[s
 
 
 #: A post as it ends, or the beginnings of all that are being written; last, all posts as they are kept.
-News = str | dict[str, str] | Generation
+News = Posted | dict[str, str] | Generation
 
 
 async def follow(

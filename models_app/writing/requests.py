@@ -52,14 +52,15 @@ class Request:
 class Event(TypedDict):
     """What a writer says to the process that waits.
 
-    post: one is written, the `number`th of this request; beginnings: of those that are being written, by the number of
-    their draft; done: the result; failed: why there is none, with how to translate the message
+    post: one is written, the `number`th of this request, for the `place`th that is asked for; beginnings: of those that
+    are being written, by their place; done: the result; failed: why there is none, with how to translate the message
     (botfactory.translation.stored).
     """
 
     request: str
     kind: Literal["post", "beginnings", "done", "failed"]
     number: NotRequired[int]
+    place: NotRequired[int]
     post: NotRequired[str]
     beginnings: NotRequired[dict[str, str]]
     result: NotRequired[dict[str, Any]]

@@ -228,7 +228,7 @@ class Writer:
                 house=house_bans(),
                 personal=personal.adds,
                 likeness=bot.likeness,
-                on_post=lambda post: self._tell_post(held, post),
+                on_post=partial(self._tell_post, held),
                 on_beginnings=partial(self._tell_beginnings, held) if request.beginnings else None,
             )
         except BaseException:
@@ -285,13 +285,14 @@ class Writer:
 
     # What it sends
 
-    def _tell_post(self, held: _Held, post: str) -> None:
-        self._outgoing.tell(held.request, Event(request=held.request.id, kind="post", number=held.posts, post=post))
+    def _tell_post(self, held: _Held, place: int, post: str) -> None:
+        event = Event(request=held.request.id, kind="post", number=held.posts, place=place, post=post)
+        self._outgoing.tell(held.request, event)
         held.posts += 1
 
     def _tell_beginnings(self, held: _Held, beginnings: dict[int, str]) -> None:
-        numbered = {str(number): text for number, text in beginnings.items()}
-        self._outgoing.tell(held.request, Event(request=held.request.id, kind="beginnings", beginnings=numbered))
+        placed = {str(place): text for place, text in beginnings.items()}
+        self._outgoing.tell(held.request, Event(request=held.request.id, kind="beginnings", beginnings=placed))
 
     def _end(self, held: _Held, outcome: dict[str, Any] | BaseException) -> None:
         """The request has ended, by its result or by an error; nobody hears of one that is handed back or unwanted."""

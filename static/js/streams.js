@@ -1,7 +1,8 @@
 // Posts that appear in a place as a bot writes them. At the end, the stored posts replace them.
 
 import { sentenceOf } from "./answers.js";
-import { element } from "./dom.js";
+import { byId, element } from "./dom.js";
+import { cardOf } from "./post-card.js";
 import { FAILED, SIGNED_OUT, gettext } from "./words.js";
 
 /**
@@ -10,7 +11,7 @@ import { FAILED, SIGNED_OUT, gettext } from "./words.js";
  * @param {{action: string, body: FormData, signal?: AbortSignal}} options
  */
 export async function writeInto(place, { action, body, signal }) {
-  waiting(place, Number(body.get("count")));
+  const cards = new Cards(place, countOf(body));
   const answer = await fetch(action, {
     method: "POST",
     body,
@@ -19,7 +20,7 @@ export async function writeInto(place, { action, body, signal }) {
   });
   if (answer.redirected) return fail(place, SIGNED_OUT);
   const type = answer.headers.get("Content-Type") ?? "";
-  if (type.startsWith("application/x-ndjson")) return follow(answer, place);
+  if (type.startsWith("application/x-ndjson")) return follow(answer, place, cards);
   if (type.startsWith("text/html")) return putPart(place, await answer.text());
   fail(place, FAILED);
 }
@@ -31,37 +32,34 @@ function putPart(place, html) {
   fail(place, sentenceOf(page));
 }
 
-/** Show cards without text until the first post comes: as many, so that nothing below moves much. */
-function waiting(place, count) {
-  const list = element("ul", { className: "posts timeline waiting", ariaHidden: "true" });
-  for (let number = 0; number < Math.min(count || 1, 10); number += 1) {
-    const lines = element("div", { className: "post-body" }, bar("skeleton short"), bar("skeleton"));
-    list.append(element("li", { className: "post" }, bar("skeleton round"), lines));
-  }
-  place.replaceChildren(list);
-}
-
-function bar(className) {
-  return element("span", { className });
-}
-
 /** Show the posts as they begin and end. The last line is HTML that replaces them all. */
-async function follow(answer, place) {
-  const list = element("ul", { className: "posts timeline" });
-  const begun = new Begun(list);
+async function follow(answer, place, cards) {
   try {
-    for await (const { post, beginnings, generation, error } of linesOf(answer.body)) {
-      if (generation) return put(place, generation.html);
-      if (error) return breakOff(place, list, error.html);
-      if (beginnings) begun.show(beginnings);
-      else begun.end(post);
-      if (!list.isConnected && list.children.length > 0) place.replaceChildren(list);
+    for await (const { beginnings, generation, error, ...posted } of linesOf(answer.body)) {
+      if (generation) return putWritten(place, generation.html, cards);
+      if (error) return breakOff(place, cards, error.html);
+      if (beginnings) cards.show(beginnings);
+      else cards.end(posted);
     }
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
   }
   const why = gettext("The connection was lost before all posts were written. Try again.");
-  breakOff(place, list, alertOf(why).outerHTML);
+  breakOff(place, cards, alertOf(why).outerHTML);
+}
+
+/** Show the stored posts, each where its card is and as high. */
+function putWritten(place, html, cards) {
+  const heights = cards.ended().map((card) => card.querySelector("p").style.minHeight);
+  put(place, html);
+  for (const [number, line] of place.querySelectorAll(".post-body > p").entries()) {
+    /** @type {HTMLElement} */ (line).style.minHeight = heights[number];
+  }
+}
+
+/** Return how many posts the body asks for. With temperature 0 or top k 1, all would be the same, so there is one. */
+function countOf(body) {
+  return Number(body.get("temperature")) === 0 || body.get("top_k") === "1" ? 1 : Number(body.get("count"));
 }
 
 /** Yield what each line of the body says. */
@@ -78,67 +76,86 @@ async function* linesOf(body) {
 }
 
 /** Say why no more posts come. Those that are whole stay, because they aren't stored anywhere else. */
-function breakOff(place, list, html) {
-  for (const begun of list.querySelectorAll(".begun")) begun.remove();
-  if (!list.children.length) return put(place, html);
+function breakOff(place, cards, html) {
+  if (!cards.ended().length) return put(place, html);
   const note = element("div");
   put(note, html);
   note.append(element("p", { className: "quiet" }, gettext("The posts above aren’t saved. Copy those that you like.")));
-  place.replaceChildren(list, note);
+  place.replaceChildren(cards.list, note);
 }
 
-/** The cards of posts that are being written. Each stays in its place when its post ends. */
-class Begun {
-  /** @param {HTMLElement} list */
-  constructor(list) {
-    this.list = list;
-    /** @type {Map<string, {text: string, card: HTMLElement}>} by the number of the draft */
-    this.drafts = new Map();
+/**
+ * The cards of the posts that are asked for, each in the place where it stays. One without text waits for a draft; the draft
+ * that replaces a rejected one takes its place.
+ */
+class Cards {
+  /**
+   * @param {HTMLElement} place
+   * @param {number} count
+   */
+  constructor(place, count) {
+    this.list = element("ul", { className: "posts timeline" });
+    while (this.list.children.length < count) this.add();
+    const head = /** @type {HTMLTemplateElement} */ (byId("writing-head")).content.cloneNode(true);
+    place.replaceChildren(element("div", { className: "generation writing" }, head, this.list));
   }
 
   /**
-   * Show how posts begin. A card without a beginning belongs to a draft that was rejected.
-   * @param {Record<string, string>} beginnings by the number of the draft
+   * Show how posts begin. A card that had a beginning and has none now had that of a draft that was rejected.
+   * @param {Record<string, string>} beginnings by the place of the post
    */
   show(beginnings) {
-    for (const [number, { card }] of this.drafts) {
-      if (number in beginnings) continue;
-      card.remove();
-      this.drafts.delete(number);
+    for (const [number, card] of this.all.entries()) {
+      if (!(String(number) in beginnings) && card.matches(".begun")) this.wait(card);
     }
-    for (const [number, text] of Object.entries(beginnings)) {
-      const draft = this.drafts.get(number) ?? { text, card: this.add("begun") };
-      draft.text = text;
-      write(draft.card, text);
-      this.drafts.set(number, draft);
-    }
+    for (const [number, text] of Object.entries(beginnings)) write(this.at(Number(number)), text, "begun");
   }
 
-  /** Show a whole post, in the card of its beginning if there is one. */
-  end(post) {
-    const [number, draft] =
-      [...this.drafts]
-        .filter(([, { text }]) => post.startsWith(text))
-        .sort(([, one], [, other]) => other.text.length - one.text.length)[0] ?? [];
-    this.drafts.delete(number);
-    draft?.card.classList.remove("begun");
-    write(draft?.card ?? this.add(), post);
+  /** @param {{place: number, post: string}} posted a whole post */
+  end({ place, post }) {
+    write(this.at(place), post);
   }
 
-  add(...classes) {
-    const made = card();
-    made.classList.add("arriving", ...classes);
-    this.list.append(made);
-    return made;
+  get all() {
+    return /** @type {HTMLElement[]} */ ([...this.list.children]);
+  }
+
+  at(number) {
+    while (this.list.children.length <= number) this.add();
+    return this.all[number];
+  }
+
+  add() {
+    const card = cardOf(this.list.children.length + 1);
+    this.list.append(card);
+    this.wait(card);
+  }
+
+  /** Empty the card, which stays as high as it was. */
+  wait(card) {
+    const line = card.querySelector("p");
+    if (line.textContent) line.style.minHeight = `${line.offsetHeight}px`;
+    card.classList.remove("begun");
+    card.classList.add("waiting");
+    card.ariaHidden = "true";
+    line.replaceChildren(bar("skeleton"), bar("skeleton short"));
+  }
+
+  /** Return the cards of whole posts; the others are removed. */
+  ended() {
+    for (const card of this.all) if (card.matches(".waiting, .begun")) card.remove();
+    return this.all;
   }
 }
 
-function card() {
-  const template = /** @type {HTMLTemplateElement} */ (document.getElementById("post-card"));
-  return /** @type {HTMLElement} */ (template.content.firstElementChild.cloneNode(true));
+function bar(className) {
+  return element("span", { className });
 }
 
-function write(card, text) {
+function write(card, text, ...classes) {
+  card.classList.remove("waiting", "begun");
+  card.classList.add(...classes);
+  card.ariaHidden = null;
   card.querySelector("p").textContent = text;
 }
 

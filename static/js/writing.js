@@ -7,6 +7,8 @@ import { sideBySide, threeTemperatures } from "./side-by-side.js";
 import { fail, writeInto } from "./streams.js";
 import { gettext } from "./words.js";
 
+/** The heading of stored posts. */
+const WRITTEN = ".generation:not(.writing) h2";
 /** Ends the writing that the page began when it opened. */
 let opening = new AbortController();
 /** What the place showed before that writing, until it ends. */
@@ -37,14 +39,14 @@ document.addEventListener("submit", (submission) => {
     .finally(() => {
       button.removeAttribute("aria-disabled");
       // Errors are alerts, so screen readers announce them already.
-      const heading = place.querySelector("h2");
+      const heading = place.querySelector(WRITTEN);
       say(form, heading ? `${heading.textContent.trim()}.` : "");
       const isFailed = !heading && !place.querySelector(".post");
       failure = isFailed ? [...place.childNodes] : [];
       // The same nodes, so that their buttons work and what is open below a post stays open.
       if (isFailed) place.append(...earlier);
       const { parentElement: shown } = byId("generation");
-      shown.querySelector("[data-more-posts]")?.toggleAttribute("hidden", !shown.querySelector("#generation h2"));
+      shown.querySelector("[data-more-posts]")?.toggleAttribute("hidden", !shown.querySelector(`#generation ${WRITTEN}`));
     });
 });
 
@@ -82,7 +84,7 @@ for (const form of all("form[data-opening]")) {
       if (!(error instanceof TypeError) && error.name !== "AbortError") throw error;
     })
     .finally(() => {
-      const isWritten = place.querySelector(".posts:not(.waiting) .post");
+      const isWritten = place.querySelector(".post:not(.waiting)");
       // Otherwise, something else was asked for.
       if (unopened && !isWritten) place.replaceChildren(...unopened);
       unopened = null;

@@ -43,7 +43,8 @@ def test_the_same_seeds_write_the_same_posts(name: str, network: NetworkConfig) 
     for each in before:
         now = sampler.generate(SamplingConfig.from_dict(each["asked"]))
         refused = now.refused.as_dict()
-        assert now.posts == each["posts"]
+        # A draft that replaces a rejected one has its place now; before, it came after the others.
+        assert sorted(now.posts) == sorted(each["posts"])
         # Later reasons to refuse a post don't occur here.
         assert {name: refused.pop(name) for name in each["refused"]} == each["refused"]
         assert not any(refused.values())

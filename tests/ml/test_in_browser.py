@@ -95,9 +95,11 @@ def test_the_same_seeds_write_the_same_posts(network: NetworkConfig, vectors: bo
     )
     sampler = Sampler(checkpoint)
     for sampling, ours in zip(asked, found, strict=True):
-        ended: list[str] = []
-        writing = sampler.generate(SamplingConfig.from_dict(sampling), personal=personal.adds, on_post=ended.append)
-        assert (ours["posts"], ours["ended"]) == (writing.posts, ended)
+        # In the order in which the posts end.
+        ended: dict[int, str] = {}
+        config = SamplingConfig.from_dict(sampling)
+        writing = sampler.generate(config, personal=personal.adds, on_post=ended.__setitem__)
+        assert (ours["posts"], ours["ended"]) == (writing.posts, list(ended.values()))
         assert ours["refused"] == refused(writing)
     assert sum(len(each["posts"]) for each in found) > 80
     assert any(each["refused"][name] for each in found for name in ("unfinished", "empty", "banned"))

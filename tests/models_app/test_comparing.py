@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -49,6 +50,25 @@ def test_three_temperatures_of_a_bot(bot: TrainedModel, alice: User) -> None:
     in_german = answer.content.decode()
     assert '<option value="0.9" selected>0,9 · natürlich</option>' in in_german
     assert f'aria-label="{bot.name}, 1,4 · wild"' in in_german and '<p class="quiet">0,5 · vorsichtig</p>' in in_german
+
+
+def test_a_reload_shows_all_three_temperatures(bot: TrainedModel, alice: User) -> None:
+    page = signed_in(alice)
+
+    def columns() -> list[tuple[str, str]]:
+        shown = page.get(f"/models/{bot.pk}/").content.decode()
+        return re.findall(r'class="column" aria-label="(\w+), ([\d.]+) ·', shown)
+
+    page.post("/compare/", {"three": str(bot.pk), **SHORT})
+    newest, *_ = Generation.objects.all()
+    assert columns() == [("Careful", "0.5"), ("Natural", "0.9"), ("Wild", "1.4")]
+    shown = page.get(f"/models/{bot.pk}/").content.decode()
+    assert all(f'id="generation-{each.pk}"' in shown for each in Generation.objects.all())
+    # The others stay when one is deleted.
+    page.post(f"/generations/{newest.pk}/delete")
+    assert columns() == [("Careful", "0.5"), ("Natural", "0.9")]
+    page.post(f"/models/{bot.pk}/generate", {**SHORT, "temperature": "0.9"})
+    assert columns() == []
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])

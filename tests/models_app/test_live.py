@@ -94,8 +94,8 @@ def halting_after(callback: str, go_on: threading.Event) -> Callable[..., Drawin
         shown: list[Any] = []
         tell = values.pop(callback)
 
-        def told(what: Any) -> None:
-            tell(what)
+        def told(*what: Any) -> None:
+            tell(*what)
             shown.append(what)
 
         values[callback] = told

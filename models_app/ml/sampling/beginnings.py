@@ -14,7 +14,7 @@ INTERVAL: Final = 0.1
 #: For each second of a look, which takes the checks of all posts that are being written, so many pass before the next.
 REST: Final = 9.0
 
-#: Gets all beginnings that may be shown now, by the number of their draft. What is missing was rejected or has ended.
+#: Gets all beginnings that may be shown now, by the place of their post. What is missing was rejected or has ended.
 OnBeginnings = Callable[[dict[int, str]], None]
 
 
@@ -28,6 +28,8 @@ class Beginnings:
 
     def __init__(self, tell: OnBeginnings, judging: Judge, clock: Callable[[], float] = time.monotonic) -> None:
         self._tell, self._judging, self._clock = tell, judging, clock
+        self._told: dict[int, str] = {}
+        # By the number of the draft: the next one in its place begins anew.
         self._shown: dict[int, str] = {}
         self._next = 0.0
 
@@ -36,12 +38,14 @@ class Beginnings:
         begun = self._clock()
         if begun < self._next:
             return
-        found = {row.number: text for row in rows if (text := self._of(row))}
+        found = [(row, text) for row in rows if (text := self._of(row))]
         ended = self._clock()
         self._next = ended + REST * (ended - begun)
-        if found != self._shown:
-            self._shown, self._next = found, max(self._next, begun + INTERVAL)
-            self._tell(found)
+        self._shown = {row.number: text for row, text in found}
+        told = {row.place: text for row, text in found}
+        if told != self._told:
+            self._told, self._next = told, max(self._next, begun + INTERVAL)
+            self._tell(told)
 
     def _of(self, row: Row) -> str:
         """Return the longest beginning that may be shown, or an empty text."""

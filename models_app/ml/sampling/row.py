@@ -17,12 +17,13 @@ from .prompt import Prompt
 @dataclass(slots=True)
 class Row:
     """A post in progress. `text` is in UTF-8; `characters` counts the complete ones; `nats`: its log-likelihood after
-    the prompt; `number`: its place among all drafts of the request.
+    the prompt; `number`: its number among all drafts of the request; `place`: that of the post that it may become.
     """
 
     text: bytearray
     characters: int
     number: int
+    place: int
     nats: float = 0.0
     is_ended: bool = False
     # The most likely end so far: length in bytes, and log probability of the end mark
@@ -33,9 +34,9 @@ class Row:
     refused: str | None = "unfinished"
 
     @classmethod
-    def begun(cls, prompt: Prompt, number: int) -> Self:
+    def begun(cls, prompt: Prompt, number: int, place: int) -> Self:
         """Return a row with as much of the prompt as the network reads."""
-        return cls(bytearray(prompt.begun), prompt.characters, number)
+        return cls(bytearray(prompt.begun), prompt.characters, number, place)
 
 
 def extend(row: Row, data: bytes, characters: int, is_end: bool, config: SamplingConfig) -> bool:

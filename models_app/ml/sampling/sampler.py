@@ -66,6 +66,8 @@ class Step:
 
 #: Logits (B, size) and the new state.
 Stepped = tuple[NDArray[np.float32], State]
+#: Gets each post as soon as it's accepted, with its place among the posts of the request.
+OnPost = Callable[[int, str], None]
 #: A request under way: yields each step that it needs and is sent its result.
 Drawing = Generator[Step, Stepped, Writing]
 
@@ -96,7 +98,7 @@ class Sampler:
         personal: HasPersonal | None = None,
         accept: Callable[[str], bool] | None = None,
         likeness: Likeness | None = None,
-        on_post: Callable[[str], None] | None = None,
+        on_post: OnPost | None = None,
         cut: bool = False,
         measure: bool = False,
         proceed: Callable[[], None] | None = None,
@@ -120,7 +122,8 @@ class Sampler:
         With `cut`, posts that don't end are cut instead of rejected. With `measure`, the result has their `nats`. After
         `seconds`, the result is what there is by then.
 
-        Calls `on_post` with each post as soon as it's accepted, so shorter posts come first, unless some are chosen.
+        The draft that replaces a rejected one takes its place among the posts. Calls `on_post` with each place and post
+        as soon as the post is accepted, so shorter posts come first, unless some are chosen.
         Calls `proceed` before each step; if it raises, generation ends. Raises BadSampling as `check` does.
         """
         drawing = self.draw(
@@ -177,7 +180,7 @@ class Sampler:
         personal: HasPersonal | None = None,
         accept: Callable[[str], bool] | None = None,
         likeness: Likeness | None = None,
-        on_post: Callable[[str], None] | None = None,
+        on_post: OnPost | None = None,
         on_beginnings: OnBeginnings | None = None,
         cut: bool = False,
         measure: bool = False,
@@ -193,7 +196,7 @@ class Sampler:
         chooses = config.drafts_to_write > config.posts_to_write
         measure = measure or chooses
         beginnings = Beginnings(on_beginnings, judging) if on_beginnings is not None and not chooses else None
-        drafts: list[Draft] = []
+        accepted: dict[int, Draft] = {}
         refused = Counter[str]()
         numbers = count()
 
@@ -203,17 +206,18 @@ class Sampler:
                 return  # perhaps in the middle of a character
             row.post, row.refused = judging.judged(row.text.decode(errors="ignore" if cut else "strict"))
             if row.refused is None and on_post is not None and not chooses:
-                on_post(row.post)
+                on_post(row.place, row.post)
 
         def take(row: Row) -> str | None:
             """Add the post, or return the reason for its rejection."""
             if row.refused is None:
-                drafts.append(Draft(row.post, row.nats / (max(1, row.characters - len(config.prompt) + 1))))
+                nats = row.nats / max(1, row.characters - len(config.prompt) + 1)
+                accepted[row.place] = Draft(row.post, nats)
             return row.refused
 
         rng = np.random.default_rng(config.seed)
         if config.is_greedy:
-            row = Row.begun(prompt, next(numbers))
+            row = Row.begun(prompt, next(numbers), 0)
             with suppress(TimeIsUp):
                 yield from self._draw(config, prompt, [row], rng, _given_an_end(judge), measure, beginnings)
             refused.update(filter(None, [take(row)]))
@@ -221,14 +225,14 @@ class Sampler:
             # With a low limit, posts are cheap to draw and fewer of them end.
             spent = config.max_characters + BEGINNING
             unfinished = max(MIN_TRIES, WASTE // spent)
-            missing = [Counter[str]() for _ in range(config.drafts_to_write)]
+            missing = [(place, Counter[str]()) for place in range(config.drafts_to_write)]
             side_by_side = min(SIDE_BY_SIDE, self._stepper.rows_of(config.max_characters))
             is_late = False
             while missing and not is_late:
-                if refused["unfinished"] * spent >= min(MAX_WASTE, HOPELESS + WASTE * len(drafts)):
+                if refused["unfinished"] * spent >= min(MAX_WASTE, HOPELESS + WASTE * len(accepted)):
                     break
                 open_posts, missing = missing[:side_by_side], missing[side_by_side:]
-                rows = [Row.begun(prompt, next(numbers)) for _ in open_posts]
+                rows = [Row.begun(prompt, next(numbers), place) for place, _ in open_posts]
                 try:
                     yield from self._draw(config, prompt, rows, rng, judge, measure, beginnings)
                 except TimeIsUp:
@@ -236,20 +240,21 @@ class Sampler:
                     for row in rows:
                         if row.refused == "unfinished":
                             judge(row)
-                for row, tries in zip(rows, open_posts, strict=True):
+                for row, (place, tries) in zip(rows, open_posts, strict=True):
                     if reason := take(row):
                         refused[reason] += 1
                         tries[reason] += 1
                         if tries["unfinished"] < unfinished and tries.total() - tries["unfinished"] < TRIES:
-                            missing.append(tries)
+                            missing.append((place, tries))
         copies = refused["copies"] if judging.knows_copies else None
         reasons = {
             reason: refused[reason] for reason in ("banned", "unfinished", "empty", "house", "personal", "links")
         }
+        drafts = [accepted[place] for place in sorted(accepted)]
         found = best(drafts, config.count, likeness) if chooses else [(draft, None) for draft in drafts]
         if chooses and on_post is not None:
-            for draft, _ in found:
-                on_post(draft.post)
+            for place, (draft, _) in enumerate(found):
+                on_post(place, draft.post)
         return Writing(
             posts=[draft.post for draft, _ in found],
             refused=Refused(copies, **reasons),

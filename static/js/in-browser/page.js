@@ -2,6 +2,7 @@
 
 import { byId, element, inputById, readJson, setBar, setText, show } from "../dom.js";
 import { decimal } from "../format.js";
+import { cardOf } from "../post-card.js";
 import { failed, toast } from "../toasts.js";
 import { gettext, interpolate, ngettext } from "../words.js";
 import { canKeep, forget } from "./forget.js";
@@ -101,7 +102,9 @@ const answers = {
     if (writing?.request !== of) return;
     writing.posts += 1;
     setText(status, interpolate(gettext("Writing… %(number)s of %(count)s"), { number: writing.posts, count: writing.asked }));
-    place.querySelector("ul").append(card(post, writing.posts));
+    const card = cardOf(writing.posts);
+    card.querySelector(".post-body > p").textContent = post;
+    place.querySelector("ul").append(card);
   },
   refused({ trouble: [kind, word], request: of }) {
     if (writing?.request !== of) return;
@@ -218,13 +221,4 @@ function fail(text) {
   show(bar, false);
   setText(status, "");
   place.replaceChildren(element("div", { className: "note error", role: "alert" }, element("p", {}, text)));
-}
-
-/** Return the post as the page shows it; buttons are named after its number. */
-function card(post, number) {
-  const template = /** @type {HTMLTemplateElement} */ (byId("post-card"));
-  const made = /** @type {HTMLElement} */ (template.content.firstElementChild.cloneNode(true));
-  made.querySelector(".post-body > p").textContent = post;
-  for (const named of made.querySelectorAll("button[aria-label]")) named.setAttribute("aria-label", named.getAttribute("aria-label").replace("0", number));
-  return made;
 }

@@ -57,18 +57,19 @@ export class Sampler {
   *write(sampling) {
     const isGreedy = sampling.temperature === 0 || sampling.top_k === 1;
     const random = new Random(sampling.seed);
-    const posts = [];
+    /** By place: the draft that replaces a refused one takes its place. */
+    const posts = new Map();
     const refused = { copies: 0, banned: 0, unfinished: 0, empty: 0, house: 0, personal: 0 };
     const spent = sampling.max_characters + BEGINNING;
     const unfinished = Math.max(MIN_TRIES, Math.floor(WASTE / spent));
-    const missing = Array.from({ length: isGreedy ? 1 : sampling.count }, () => ({ unfinished: 0, others: 0 }));
+    const missing = Array.from({ length: isGreedy ? 1 : sampling.count }, (_, place) => ({ place, unfinished: 0, others: 0 }));
     while (missing.length) {
-      if (refused.unfinished * spent >= Math.min(MAX_WASTE, HOPELESS + WASTE * posts.length)) break;
+      if (refused.unfinished * spent >= Math.min(MAX_WASTE, HOPELESS + WASTE * posts.size)) break;
       const open = missing.splice(0, SIDE_BY_SIDE);
       const rows = yield* this.#draw(sampling, open.length, random, isGreedy);
-      rows.forEach((row, place) => {
-        const tries = open[place];
-        if (row.refused === null) posts.push(row.post);
+      rows.forEach((row, number) => {
+        const tries = open[number];
+        if (row.refused === null) posts.set(tries.place, row.post);
         else {
           refused[row.refused] += 1;
           tries[row.refused === "unfinished" ? "unfinished" : "others"] += 1;
@@ -77,7 +78,8 @@ export class Sampler {
         }
       });
     }
-    return { posts, refused };
+    const places = [...posts.keys()].sort((a, b) => a - b);
+    return { posts: places.map((place) => posts.get(place)), refused };
   }
 
   /** Draw so many posts side by side. @returns {Generator<string | null, Row[], void>} */

@@ -25,6 +25,8 @@ class Watched:
         self.now = 0.0
         self.told: list[dict[int, str]] = []
         self.judged: list[str] = []
+        #: How many drafts came before those that are looked at.
+        self.drafts = 0
 
         def accept(text: str) -> bool:
             self.now += seconds
@@ -42,7 +44,8 @@ class Watched:
 
     def look_at_once(self, *texts: str | bytes) -> None:
         data = [text.encode() if isinstance(text, str) else text for text in texts]
-        self._beginnings.look([Row(bytearray(text), len(text), number) for number, text in enumerate(data)])
+        rows = [Row(bytearray(text), len(text), self.drafts + place, place) for place, text in enumerate(data)]
+        self._beginnings.look(rows)
 
     def grow(self, text: str) -> list[str]:
         """Return what is told while this draft grows letter by letter."""
@@ -101,6 +104,14 @@ def test_it_looks_after_a_pause_and_tells_what_is_new() -> None:
     assert watched.told[2:] == [{0: "one more word"}]
 
 
+def test_the_draft_after_a_rejected_one_begins_anew_in_its_place() -> None:
+    watched = Watched()
+    watched.look("one more ", "two ")
+    watched.drafts = 2
+    watched.look("on", "three ")
+    assert watched.told == [{0: "one more", 1: "two"}, {1: "three"}]
+
+
 def test_looks_take_a_tenth_of_the_time_at_most() -> None:
     watched = Watched(seconds=0.5)
     watched.look("one ")
@@ -112,16 +123,17 @@ def test_looks_take_a_tenth_of_the_time_at_most() -> None:
     assert watched.told == [{0: "one"}, {0: "one two"}]
 
 
-def drawn(config: SamplingConfig, told: list[dict[int, str]]) -> Writing:
+def drawn(config: SamplingConfig, told: list[dict[int, str]]) -> tuple[Writing, dict[int, str]]:
+    """Return what is written, and each post as it's told."""
     sampler = Sampler(favouring(**{" ": 1, "a": 1, "b": 1, "END": 0}))
-    drawing = sampler.draw(config, on_post=lambda post: told.append({-1: post}), on_beginnings=told.append)
+    posts: dict[int, str] = {}
+    drawing = sampler.draw(config, on_post=posts.__setitem__, on_beginnings=told.append)
     step = next(drawing)
     try:
         while True:
             step = drawing.send(sampler.step(step))
     except StopIteration as end:
-        writing: Writing = end.value
-        return writing
+        return end.value, posts
 
 
 def test_each_post_grows_from_its_beginnings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,24 +141,19 @@ def test_each_post_grows_from_its_beginnings(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(module, "REST", 0.0)
     config = SamplingConfig(count=30, seed=4, temperature=1, banned=("bb",))
     told: list[dict[int, str]] = []
-    writing = drawn(config, told)
-    posts = [each[-1] for each in told if -1 in each]
-    assert sorted(posts) == sorted(writing.posts) and len(posts) == 30 and writing.refused.banned > 0
-    beginnings: dict[int, list[str]] = {}
-    for each in told:
-        for number, text in each.items():
-            beginnings.setdefault(number, []).append(text)
-    del beginnings[-1]
-    assert any(len(grown) > 2 for grown in beginnings.values())
-    for grown in beginnings.values():
-        assert all(later.startswith(sooner) for sooner, later in pairwise(grown))
-    assert not any("bb" in text.split() for grown in beginnings.values() for text in grown)
-    # Those of posts, and those of rejected drafts.
-    ended = [grown[-1] for grown in beginnings.values()]
-    assert sum(any(post.startswith(text) for post in posts) for text in ended) > len(ended) / 2
+    writing, posts = drawn(config, told)
+    assert [posts[place] for place in sorted(posts)] == writing.posts and writing.refused.banned > 0
+    # In each place: how the drafts grow, "" between one and the next.
+    grown = [[each.get(place, "") for each in told] for place in range(30)]
+    changes = [(sooner, later) for shown in grown for sooner, later in pairwise(shown) if later]
+    assert all(later.startswith(sooner) for sooner, later in changes) and len(set(changes)) > 30
+    assert not any("bb" in text.split() for shown in grown for text in shown)
+    # Posts without a beginning are those of one word.
+    last = [next((text for text in reversed(shown) if text), "") for shown in grown]
+    assert all(posts[place].startswith(text) or len(posts[place].split()) == 1 for place, text in enumerate(last))
 
 
 def test_where_the_best_are_chosen_nothing_is_told_before() -> None:
     told: list[dict[int, str]] = []
-    writing = drawn(SamplingConfig(count=3, best_of=3, seed=1, temperature=1), told)
-    assert [each.get(-1) for each in told] == writing.posts
+    writing, posts = drawn(SamplingConfig(count=3, best_of=3, seed=1, temperature=1), told)
+    assert told == [] and posts == dict(enumerate(writing.posts))

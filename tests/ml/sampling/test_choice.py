@@ -54,7 +54,7 @@ def test_a_request_for_the_best_draws_more_and_tells_the_chosen_ones() -> None:
         return with_much_b(drafts)
 
     config = SamplingConfig(count=5, best_of=3, seed=1, temperature=1, banned=("b",))
-    writing = Sampler(AB).generate(config, likeness=like, on_post=told.append)
+    writing = Sampler(AB).generate(config, likeness=like, on_post=lambda _, post: told.append(post))
     assert len(judged) == len(set(judged)) > 5 and "b" not in judged
     assert writing.posts == told and len(told) == 5 and set(told) < set(judged)
     assert writing.likeness == sorted(writing.likeness, reverse=True)

@@ -244,9 +244,18 @@ def test_a_prompt_with_nothing_but_space_behind_it_is_drawn_again() -> None:
 def test_where_all_posts_would_be_the_same_one_is_written(checkpoint: Checkpoint, greedy: dict[str, Any]) -> None:
     told: list[str] = []
     config = SamplingConfig(count=3, **greedy)
-    writing = Sampler(checkpoint).generate(config, on_post=told.append)
+    writing = Sampler(checkpoint).generate(config, on_post=lambda _, post: told.append(post))
     assert len(writing.posts) == 1 and told == writing.posts
     assert config.is_greedy and config.posts_to_write == 1
+
+
+def test_the_draft_that_replaces_a_rejected_one_takes_its_place() -> None:
+    sampler = Sampler(favouring(**{" ": 1, "a": 1, "b": 1, "END": 0}))
+    told: list[tuple[int, str]] = []
+    config = SamplingConfig(count=30, seed=4, temperature=1, banned=("bb",))
+    writing = sampler.generate(config, on_post=lambda place, post: told.append((place, post)))
+    assert writing.refused.banned > 0 and told != sorted(told)
+    assert sorted(told) == list(enumerate(writing.posts))
 
 
 def test_a_long_post_that_does_not_end_is_given_up_soon() -> None:

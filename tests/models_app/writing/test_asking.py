@@ -282,7 +282,7 @@ def test_who_reads_slowly_finds_only_the_newest_beginnings() -> None:
     for number in range(1000):
         inbox.put(Event(request="r", kind="beginnings", beginnings={"0": str(number)}))
         if number == 500:
-            inbox.put(Event(request="r", kind="post", number=0, post="whole"))
+            inbox.put(Event(request="r", kind="post", number=0, place=0, post="whole"))
     found = [inbox.get(0) for _ in range(3)]
     assert [event and event.get("post", event.get("beginnings")) for event in found] == ["whole", {"0": "999"}, None]
 
