@@ -138,8 +138,8 @@ def delete(model: TrainedModel, *, by: User | None = None) -> None:
     path = path_of(model)
     with transaction.atomic():
         # A training that hasn't made its report card would otherwise make the model again if its worker is killed now.
-        if model.job_id is not None:
-            jobs.cancel_all(Job.objects.filter(pk=model.job_id))
+        # The other jobs make report cards.
+        jobs.cancel_all(Job.objects.filter(Q(pk=model.job_id) | Q(arguments__model=str(model.pk))))
         ancestry.end_sharing(ancestry.with_descendants(model.children.all()), by=by)
         epochs.forget_posts(model.job)
         idempotency.forget(model.pk)

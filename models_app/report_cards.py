@@ -9,12 +9,14 @@ from contextlib import suppress
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job
+from botfactory.jobs.states import State
 from botfactory.translatable import Sentence, mark
 from botfactory.translation import translated
 from models_app import model_files, services
@@ -51,6 +53,17 @@ def remake(model: TrainedModel, *, by: User) -> Job:
             arguments={"model": str(model.pk)},
             subject_id=None if corpus is None else corpus.pk,
         )
+
+
+def jobs_of(model: TrainedModel) -> QuerySet[Job]:
+    """Return the unfinished jobs that make the report card of `model`, except its training."""
+    return jobs.active_jobs(Job.objects.filter(kind=REPORT_CARD, arguments__model=str(model.pk)))
+
+
+def follows(model: TrainedModel) -> bool:
+    """Return whether `model` gets its first report card soon: from its training, or from a job of its own."""
+    is_reporting = model.job is not None and model.job.state == State.RUNNING
+    return not model.report and (is_reporting or jobs_of(model).exists())
 
 
 def may_start(job: Job) -> None:

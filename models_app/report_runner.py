@@ -1,16 +1,19 @@
-"""The job that remakes a report card."""
+"""The job that makes a report card: again, or because its training gave way."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from botfactory.jobs.errors import JobFailed
+from botfactory.jobs.errors import ComeBackLater, JobFailed
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.kinds import JobKind
 from models_app import estimates, guards, loading, report_cards, services
 from models_app.base_models import versions
+from models_app.base_models.runner import AWAITED
 from models_app.ml.errors import LearningError, mark
 from models_app.ml.evaluation import report_card as cards
 from models_app.ml.evaluation.likeness import PersonLikeness
@@ -30,13 +33,24 @@ def run_report_card(handle: JobHandle) -> dict[str, Any]:
     return {"model": str(model.pk), "name": model.full_name, "before": before, "after": after}
 
 
+def proceed(handle: JobHandle) -> None:
+    """Return if a report card may go on. Raises JobCancelled, and ComeBackLater if somebody waits for the worker.
+
+    It then begins anew: it takes a minute or two, and hardly anything else of it could be kept.
+    """
+    handle.check()
+    if handle.should_yield():
+        raise ComeBackLater(timezone.now(), AWAITED)
+
+
 def assess(handle: JobHandle, model: TrainedModel) -> float:
     """Make the model's report card and its likeness; return its bits per character.
 
-    Raises JobFailed if its posts are no longer known or its files can't be read.
+    Raises JobFailed if its posts are no longer known or its files can't be read, and like `proceed`.
     """
     if model.corpus is not None:
         idle.wait_until_ready(model.corpus)
+    between = partial(proceed, handle)
     try:
         posts = report_cards.learned_posts(model)
         seed = model.training["seed"]
@@ -51,14 +65,14 @@ def assess(handle: JobHandle, model: TrainedModel) -> float:
             bot=bot,
             start=started_from,
             base=weights,
-            others=report_cards.base_samples_of(base, weights, handle.check),
+            others=report_cards.base_samples_of(base, weights, between),
             learned=learned,
             held_out=held_out,
             start_guard=guards.guard_of(start),
             measure=report_cards.measure_of(bot.network),
-            between=handle.check,
+            between=between,
         )
-        likeness = PersonLikeness.of(loading.open_sampler(model), learned, card.bits_per_character, handle.check)
+        likeness = PersonLikeness.of(loading.open_sampler(model), learned, card.bits_per_character, between)
     except (LearningError, services.ModelError, versions.NoBaseModel) as error:
         raise JobFailed(error.code, error) from error
     assert model.corpus is not None
@@ -75,4 +89,6 @@ KIND: Final = JobKind(
     subject="corpus",
     run=run_report_card,
     may_start=report_cards.may_start,
+    preemptible=True,
+    counts=False,
 )

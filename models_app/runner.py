@@ -14,7 +14,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from botfactory.jobs.errors import FROM_OUTSIDE, JobCancelled, JobFailed, LostClaim
+from botfactory.jobs.errors import FROM_OUTSIDE, ComeBackLater, JobCancelled, JobFailed, LostClaim
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.kinds import JobKind, KeepsTheBest
 from models_app import (
@@ -119,7 +119,7 @@ def prepare() -> None:
 def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
     """Train and register a model, then make its report card; return its id and name.
 
-    The model can write once it's registered, so nobody waits for the report card.
+    The model can write once it's registered, so nobody waits for the report card. The job gives way to others then.
     """
     done = TrainedModel.objects.filter(job=handle.job).first()
     if done is not None:
@@ -143,8 +143,7 @@ def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
         model = _register(run, result)
     except OptedOut as error:
         raise JobFailed(error.code, error) from error
-    with _bot_exists(handle):
-        handle.progress({**handle.job.progress, "phase": "reporting", "seconds_left": None, "model": str(model.pk)})
+    with _bot_exists(handle, model):
         report_cards.keep(model, _report(run, result), None, handle.fenced)
         report_cards.keep(model, None, _likeness(run, result), handle.fenced)
     return {"model": str(model.pk), "name": model.name}
@@ -194,7 +193,9 @@ def _train(run: Run) -> FineTuneResult:
         from models_app.ml.training.adapters import trainer as adapters
 
         train = oldest_first(run.corpus, run.train)
-        fine_tune = partial(adapters.fine_tune, config=run.config, on_before=reporter.before)
+        fine_tune = partial(
+            adapters.fine_tune, config=run.config, on_before=reporter.before, start_guard=run.start_guard
+        )
     else:
         from models_app.ml.training import trainer
 
@@ -218,7 +219,7 @@ def _train(run: Run) -> FineTuneResult:
 
 def _report(run: Run, result: FineTuneResult) -> dict[str, Any]:
     """Return the report card of the trained model. If it fails, return an empty one rather than lose the model."""
-    between = partial(_ask_cancel, run.handle)
+    between = partial(report_runner.proceed, run.handle)
     try:
         base = versions.base_model(Tier(run.start.tier))
         weights = run.start_checkpoint if base == run.start else loading.load(base)
@@ -236,24 +237,20 @@ def _report(run: Run, result: FineTuneResult) -> dict[str, Any]:
             between=between,
         )
         return report_cards.as_json(card, run.corpus, run.train, run.validation)
-    except (Cancelled, *FROM_OUTSIDE):
+    except (ComeBackLater, JobCancelled, *FROM_OUTSIDE):
         raise
     except Exception:
         logger.exception("job %s: the report card failed", run.handle.job.pk)
         return {}
 
 
-def _ask_cancel(handle: JobHandle) -> None:
-    if handle.control() == "cancel":
-        raise Cancelled(mark("The fine-tune was cancelled."))
-
-
 def _likeness(run: Run, result: FineTuneResult) -> PersonLikeness | None:
     """Return what chooses among drafts of the model. If it fails, return None rather than lose the model."""
     try:
         sampler = Sampler(result.checkpoint)
-        return PersonLikeness.of(sampler, run.train, result.bits_per_character, partial(_ask_cancel, run.handle))
-    except (Cancelled, *FROM_OUTSIDE):
+        between = partial(report_runner.proceed, run.handle)
+        return PersonLikeness.of(sampler, run.train, result.bits_per_character, between)
+    except (ComeBackLater, JobCancelled, *FROM_OUTSIDE):
         raise
     except Exception:
         logger.exception("job %s: drafts of this bot can't be compared with the person's posts", run.handle.job.pk)
@@ -261,23 +258,29 @@ def _likeness(run: Run, result: FineTuneResult) -> PersonLikeness | None:
 
 
 def _assess_again(handle: JobHandle, model: TrainedModel) -> None:
-    """Make the report card and the likeness, unless an earlier attempt lived to make both."""
-    if model.report and loading.load_likeness(model) is not None:
+    """Make the report card and the likeness, unless an earlier attempt has made both or left them to another job."""
+    if (model.report and loading.load_likeness(model) is not None) or report_cards.jobs_of(model).exists():
         return
-    with _bot_exists(handle):
-        handle.progress({**handle.job.progress, "phase": "reporting", "seconds_left": None, "model": str(model.pk)})
+    with _bot_exists(handle, model):
         report_runner.assess(handle, model)
 
 
 @contextmanager
-def _bot_exists(handle: JobHandle) -> Iterator[None]:
-    """End what is within without failing the training, because a bot can do without a report card.
+def _bot_exists(handle: JobHandle, model: TrainedModel) -> Iterator[None]:
+    """Make the report card without failing the training, because a bot can do without one.
 
-    It's cancelled, takes longer than a job may, or something goes wrong, which is logged.
+    It's cancelled, takes longer than a job may, or something goes wrong, which is logged. If somebody waits for the
+    worker, the training ends, and a job that gives way to others makes the card.
     """
+    handle.progress({**handle.job.progress, "phase": "reporting", "seconds_left": None, "model": str(model.pk)})
+    handle.give_way()
     try:
-        yield
-    except (Cancelled, JobCancelled, SoftTimeLimitExceeded):
+        try:
+            yield
+        except ComeBackLater:
+            with handle.fenced():
+                report_cards.remake(model, by=handle.job.owner)
+    except (JobCancelled, SoftTimeLimitExceeded):
         logger.info("job %s: its bot has no report card", handle.job.pk)
     except LostClaim:
         raise

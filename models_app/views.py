@@ -19,7 +19,6 @@ from django.views.decorators.http import require_GET, require_POST
 
 from botfactory.accounts.models import User
 from botfactory.disconnect import require_client
-from botfactory.jobs.states import State
 from botfactory.listing import CARDS_ON_A_PAGE, ListForm, Listing
 from botfactory.missing import missing_is_404
 from botfactory.rest.errors import ApiError, expected
@@ -34,6 +33,7 @@ from models_app import (
     naming,
     nearest,
     registry,
+    report_cards,
     services,
     showing,
     surprises,
@@ -103,7 +103,7 @@ def _page_of(
         "share_form": share_form or ShareForm(model=model),
         "shared_at": request.build_absolute_uri(model.get_shared_url()) if model.get_shared_url() else "",
         "is_shared": sharing.is_shared(model),
-        "is_being_assessed": not model.report and model.job is not None and model.job.state == State.RUNNING,
+        "is_being_assessed": report_cards.follows(model),
         "form": GenerateForm(),
         "key": str(model.pk),
         **guard_context(model),

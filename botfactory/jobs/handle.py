@@ -19,7 +19,7 @@ from botfactory.folders import remove_when_committed
 from botfactory.jobs import events, turns
 from botfactory.jobs.errors import JobCancelled, LostClaim
 from botfactory.jobs.models import Job
-from botfactory.jobs.states import HELD, State
+from botfactory.jobs.states import CLAIMABLE, HELD, State
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +61,15 @@ def _let_go_when_stopped() -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{int(settings.JOB_STALE_SECONDS)}s'")
+
+
+def _holds_back_its_owner(job: Job) -> bool:
+    """Return whether a job that gives way keeps another of its owner's waiting, because it counts as running."""
+    if job.priority >= 0:
+        return False
+    others = Job.objects.filter(owner=job.owner_id, state__in=CLAIMABLE, priority__gt=job.priority)
+    long_since = others.filter(available_at__lte=timezone.now() - turns.TAKEN_WITHIN)
+    return long_since.exists() and turns.is_at_limit(job.owner_id)
 
 
 class JobHandle:
@@ -129,6 +138,13 @@ class JobHandle:
         """Return whether a preemptible job should stop and come back later, because somebody waits. As cheap."""
         return self._should_yield
 
+    def give_way(self) -> None:
+        """Let others go first from now on, as a preemptible job does (`should_yield`); LostClaim as `fenced`."""
+        with self.fenced():
+            Job.objects.filter(pk=self.job.pk).update(priority=-1)
+        self.job.refresh_from_db()
+        self._look()
+
     def check(self) -> None:
         """Raise JobCancelled if the owner has cancelled the job."""
         if self.control() == "cancel":
@@ -173,7 +189,7 @@ class JobHandle:
         elif row["stop_requested"]:
             self._control = "stop"
         else:
-            self._should_yield = turns.should_yield(self.job)
+            self._should_yield = turns.should_yield(self.job) or _holds_back_its_owner(self.job)
 
     def _beat(self) -> None:
         looks_per_beat = max(1, int(settings.JOB_HEARTBEAT_SECONDS / LOOK_SECONDS))

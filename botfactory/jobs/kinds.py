@@ -102,6 +102,9 @@ class JobKind:
     describe: Description = field(default_factory=Description)
     # Long and in no hurry: it waits behind everybody else, and stops for whoever waits (JobHandle.should_yield).
     preemptible: bool = False
+    # Whether its owner's limits on jobs count it, and it takes one of their turns. A report card belongs to a training
+    # that did.
+    counts: bool = True
     # Whether "Stop and keep the best" is possible, and what the owner is asked before a cancel.
     keeps_the_best: KeepsTheBest | None = None
     # The words of the button that tries it again, and what that goes on from, as a sentence.

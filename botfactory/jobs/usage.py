@@ -23,9 +23,9 @@ def require_room(job: Job) -> None:
 
     Call it inside the transaction that queues the job, like `limits.require_room`.
     """
-    needs = kind_of(job.kind).needs
-    job.reserved = dict(needs(job)) if needs is not None else {}
-    limits.require_room(job.owner, {"queued_jobs": 1, **job.reserved})
+    kind = kind_of(job.kind)
+    job.reserved = dict(kind.needs(job)) if kind.needs is not None else {}
+    limits.require_room(job.owner, {"queued_jobs": int(kind.counts), **job.reserved})
 
 
 def charge(job: Job, until: datetime) -> None:
@@ -53,7 +53,7 @@ def _counted(count: limits.Counting) -> dict[str, int]:
 def _used(limit: str, active: Collection[Job], readings: meters.Readings) -> int:
     """Return what active jobs reserve, or for a limit in minutes what jobs have used today (UTC) and are to use."""
     if limit in _BY_NUMBER:
-        return sum(job.state in _BY_NUMBER[limit] for job in active)
+        return sum(job.state in _BY_NUMBER[limit] and kind_of(job.kind).counts for job in active)
     metered = kinds_metered_by(limit)
     if not metered:
         return sum(job.reserved.get(limit, 0) for job in active)

@@ -69,7 +69,8 @@ def claim(job_id: uuid.UUID) -> Job | None:
         )
         if not claimed:
             return None
-        turns.take_turn(job, now)
+        if kind_of(job.kind).counts:
+            turns.take_turn(job, now)
         events.record(job, "state", {"state": State.RUNNING})
     events.announce_queue(job.queue)
     return job

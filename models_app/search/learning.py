@@ -15,7 +15,7 @@ from botfactory.jobs.errors import ComeBackLater, JobFailed
 from botfactory.jobs.handle import JobHandle
 from botfactory.translatable import Sentence, mark
 from botfactory.translation import stored
-from models_app import estimates, loading
+from models_app import estimates, guards, loading
 from models_app import runner as training_runner
 from models_app.base_models import runner as base_runner
 from models_app.base_models.services import BaseError
@@ -152,7 +152,7 @@ def learn_bot(handle: JobHandle, search: Search, trial: Trial, steps: Steps) -> 
         from models_app.ml.training.adapters import trainer as adapters
 
         train = training_runner.oldest_first(corpus, train)
-        fine_tune = partial(adapters.fine_tune, config=config)
+        fine_tune = partial(adapters.fine_tune, config=config, start_guard=guards.guard_of(search.start))
     else:
         from models_app.ml.training import trainer
 

@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -13,13 +14,15 @@ from unittest.mock import Mock
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
+from django.utils import timezone
 from pydantic import ValidationError
 
 from botfactory.accounts.models import User
+from botfactory.jobs import services as services_of_jobs
 from botfactory.jobs import worker
-from botfactory.jobs.models import Job
+from botfactory.jobs.models import Job, Turn
 from botfactory.jobs.states import State
-from models_app import estimates, loading, model_files, report_cards, runner, services
+from models_app import estimates, loading, model_files, registry, report_cards, runner, services, trainings
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import SamplingConfig
 from models_app.ml.evaluation import report_card
@@ -31,7 +34,7 @@ from models_app.models import TrainedModel, TrainingMachine
 from models_app.moving import bots as moving
 from models_app.sharing import rights as sharing
 from tests.conftest import signed_in
-from tests.models_app.conftest import train
+from tests.models_app.conftest import import_posts, train
 from tweets import learning
 from tweets.models import Corpus
 
@@ -195,7 +198,7 @@ def test_the_bot_is_there_before_its_report_card_which_a_killed_training_makes_l
     assert job.progress["seconds_left"] is None, "nobody knows it"
     client, page = signed_in(corpus.owner), model.get_absolute_url()
     assert client.get(f"/api/v1/jobs/{job.pk}").json()["progress"]["model"] == str(model.pk)
-    assert "The report card is being written" in client.get(page).content.decode()
+    assert "The report card follows" in client.get(page).content.decode()
     assert len(services.write(model, SamplingConfig(count=1))[0].posts) == 1
     epochs = [event.payload for event in job.events.filter(kind="epoch")]
     Job.objects.filter(pk=job.pk).update(state=State.INTERRUPTED, progress={})
@@ -236,6 +239,77 @@ def test_cancelled_while_the_report_card_is_made_it_is_a_bot_without_one(
     job = train(corpus, base)
     assert job.state == State.SUCCEEDED
     assert TrainedModel.objects.get(pk=job.result["model"]).report == {}
+
+
+def waiting_training(corpus: Corpus, base: TrainedModel) -> Job:
+    """A training for which no worker has been free for a while."""
+    job = trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=base, epochs=1, seed=5)
+    Job.objects.filter(pk=job.pk).update(available_at=timezone.now() - timedelta(minutes=1))
+    return job
+
+
+def test_a_report_card_gives_way_to_the_training_of_somebody_else(
+    alice: User, bob: User, corpus: Corpus, base: TrainedModel, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.LIMIT_QUEUED_JOBS = 1
+    other, made = import_posts(bob, seed=2), report_card.report_card
+    waiting: list[Job] = []
+
+    def interrupted(*, between: Callable[[], None], **_: object) -> None:
+        waiting.append(waiting_training(other, base))
+        for _tries in range(200):
+            time.sleep(0.05)
+            between()
+
+    monkeypatch.setattr(report_card, "report_card", interrupted)
+    first = trainings.fine_tune(owner=alice, corpus=corpus, start=base, epochs=1, seed=5, name="Bot")
+    assert worker.run_claimed(claimed(first)).state == State.SUCCEEDED
+    model = TrainedModel.objects.get(job=first)
+    card = report_cards.jobs_of(model).get()
+    page = signed_in(alice).get(model.get_absolute_url()).content.decode()
+    assert model.report == {} and "The report card follows" in page
+    assert signed_in(alice).get(f"/api/v1/models/{model.pk}").json()["report"] is None
+    # It counts as none of alice's, who may have one waiting job.
+    own = trainings.fine_tune(owner=alice, corpus=corpus, start=base, epochs=1, seed=6)
+    services_of_jobs.cancel(own)
+
+    monkeypatch.setattr(report_card, "report_card", made)
+    next_one = worker.claim_next("train")
+    assert next_one == waiting[0]
+    # Nobody waits any more, and so this training makes its own.
+    worker.run_claimed(next_one)
+    assert TrainedModel.objects.get(job=next_one).report != {}
+    served = turns_of(alice)
+    last = worker.claim_next("train")
+    assert last == card
+    assert worker.run_claimed(last).state == State.SUCCEEDED
+    model.refresh_from_db()
+    assert model.report["bits_per_character"] == pytest.approx(model.bits_per_character, rel=1e-2)
+    assert loading.load_likeness(model) is not None
+    assert turns_of(alice) == served, "the card takes none of alice's turns"
+
+
+def turns_of(user: User) -> list[datetime]:
+    return list(Turn.objects.filter(owner=user).values_list("served_at", flat=True))
+
+
+def test_a_report_card_that_gave_way_does_so_again_and_holds_up_no_job_of_its_owner(
+    alice: User, corpus: Corpus, base: TrainedModel, model: TrainedModel, settings: Any
+) -> None:
+    settings.LIMIT_RUNNING_JOBS = 1
+    card = claimed(report_cards.remake(model, by=alice))
+    waiting = waiting_training(corpus, base)
+    assert worker.claim_next("train") is None, "alice may have one running job"
+    worker.run_claimed(card)
+    assert card.state == State.QUEUED and card.progress["phase"] == "waiting"
+    assert worker.claim_next("train") == waiting
+
+
+def test_a_bot_that_is_deleted_needs_no_report_card(alice: User, model: TrainedModel) -> None:
+    card = report_cards.remake(model, by=alice)
+    registry.delete(model)
+    card.refresh_from_db()
+    assert card.state == State.CANCELLED
 
 
 @pytest.mark.parametrize("error", [SoftTimeLimitExceeded, RuntimeError])

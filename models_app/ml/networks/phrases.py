@@ -36,6 +36,8 @@ ORDER: Final = 3
 SHARES: Final = (0.12, 0.25, 0.6)
 #: The most symbols that are counted, the newest ones: counting takes memory.
 MAX_SYMBOLS: Final = 100_000
+#: The most symbols after contexts that are kept: no more can be in MIN_POSTS posts that are counted at once.
+MAX_KEPT: Final = ORDER * MAX_SYMBOLS // MIN_POSTS
 #: What is before a post's start mark.
 NONE: Final = -1
 BEFORE: Final = (NONE,) * (ORDER - 1)
@@ -75,11 +77,14 @@ class Phrases:
         }
 
     @classmethod
-    def of(cls, posts: Sequence[NDArray[Any]], end: int) -> Self:
-        """Return the phrases of these posts (symbols without end marks, oldest first), with a trust of 1."""
+    def of(cls, posts: Sequence[NDArray[Any]], end: int, *, beside: Phrases | None = None) -> Self:
+        """Return the phrases of these posts (symbols without end marks, oldest first), with a trust of 1.
+
+        Those of `beside`, which was counted in other posts, are added. Of more than MAX_KEPT, the most frequent stay.
+        """
         followed: defaultdict[Context, Counter[int]] = defaultdict(Counter)
         posts_with: Counter[tuple[Context, int]] = Counter()
-        for post in _newest(posts):
+        for post in newest(posts):
             seen = set()
             last = (*BEFORE, end)
             for symbol in [*post.tolist(), end]:
@@ -88,23 +93,46 @@ class Phrases:
                     seen.add((context, symbol))
                 last = (*last[1:], symbol)
             posts_with.update(seen)
-        kept: dict[Context, list[tuple[int, int]]] = {}
-        for context, counts in followed.items():
-            found = [(symbol, n) for symbol, n in counts.items() if posts_with[context, symbol] >= MIN_POSTS]
-            if found:
-                kept[context] = found
-        members = [member for found in kept.values() for member in found]
+        # What `beside` has seen, but not kept: how often in all, and how many different symbols
+        left_out: dict[Context, tuple[int, int]] = {}
+        for context, (found, total, kinds) in (beside.counts() if beside else {}).items():
+            left_out[context] = total - sum(found.values()), kinds - len(found)
+            followed[context].update(found)
+            posts_with.update(dict.fromkeys(((context, symbol) for symbol in found), MIN_POSTS))
+        members = [
+            (n, context, symbol)
+            for context, counts in followed.items()
+            for symbol, n in counts.items()
+            if posts_with[context, symbol] >= MIN_POSTS
+        ]
+        if len(members) > MAX_KEPT:
+            members = sorted(members, key=lambda member: -member[0])[:MAX_KEPT]
+        kept: defaultdict[Context, list[tuple[int, int]]] = defaultdict(list)
+        for n, context, symbol in members:
+            kept[context].append((symbol, n))
+        pairs = [pair for found in kept.values() for pair in found]
+        more = [left_out.get(context, (0, 0)) for context in kept]
+        totals = [followed[context].total() + times for context, (times, _) in zip(kept, more, strict=True)]
+        kinds_of = [len(followed[context]) + kinds for context, (_, kinds) in zip(kept, more, strict=True)]
         return cls(
             {
                 "contexts": np.array(list(kept), np.int32).reshape(-1, ORDER),
                 "starts": np.cumsum([0, *map(len, kept.values())], dtype=np.int32),
-                "symbols": np.array([symbol for symbol, _ in members], np.int32),
-                "counts": np.array([n for _, n in members], np.int32),
-                "totals": np.array([followed[context].total() for context in kept], np.int32),
-                "kinds": np.array([len(followed[context]) for context in kept], np.int32),
+                "symbols": np.array([symbol for symbol, _ in pairs], np.int32),
+                "counts": np.array([n for _, n in pairs], np.int32),
+                "totals": np.array(totals, np.int32),
+                "kinds": np.array(kinds_of, np.int32),
                 "trust": np.array(1, np.float32),
             }
         )
+
+    def counts(self) -> dict[Context, tuple[dict[int, int], int, int]]:
+        """Return for each context how often which symbols followed it, its total and its kinds."""
+        symbols, counts, totals, kinds = (self._arrays[name].tolist() for name in _NAMES[2:6])
+        return {
+            context: (dict(zip(symbols[begin:end], counts[begin:end], strict=True)), totals[number], kinds[number])
+            for context, (number, begin, end) in self._places.items()
+        }
 
     def trusted(self, trust: float) -> Phrases:
         """Return the same with another trust."""
@@ -252,7 +280,8 @@ def _parts_of(last: Context) -> Iterator[Context]:
         yield (NONE,) * (ORDER - length) + last[-length:]
 
 
-def _newest(posts: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]]:
+def newest(posts: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]]:
+    """Return the newest of these posts (symbols, oldest first) that `Phrases.of` counts."""
     sizes = np.cumsum([post.size + 1 for post in reversed(posts)])
     count = int(np.searchsorted(sizes, MAX_SYMBOLS, side="right"))
     return posts[len(posts) - count :]

@@ -115,6 +115,30 @@ def test_only_the_newest_symbols_are_counted(monkeypatch: pytest.MonkeyPatch) ->
     np.testing.assert_array_equal(kept.mixed(EVEN, context(5)), EVEN)
 
 
+def test_beside_those_of_other_posts_they_are_those_of_all_posts_as_far_as_two_of_either_have_them() -> None:
+    more = posts_of([1, 2, 3], [1, 2, 3, 6], [6, 2], [6, 2], [4, 8])
+    joined = Phrases.of(more, END, beside=Phrases.of(POSTS, END).trusted(0.5))
+    both = Phrases.of([*POSTS, *more], END)
+    assert joined.trust == 1
+    for last in ((1,), (1, 2), (END, 1), (6,), (2, 3)):
+        np.testing.assert_allclose(joined.mixed(EVEN, context(*last)), both.mixed(EVEN, context(*last)), rtol=1e-6)
+    # 4 ends one of the first posts, and 8 follows it in one of the others.
+    np.testing.assert_array_equal(joined.mixed(EVEN, context(4)), EVEN)
+    again = Phrases.from_bytes(joined.to_bytes(), SIZE)
+    np.testing.assert_array_equal(again.mixed(EVEN, context(1)), joined.mixed(EVEN, context(1)))
+
+
+def test_the_most_frequent_are_kept_if_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    often, seldom = posts_of(*[[1, 2]] * 5), posts_of(*[[3, 4]] * 2)
+    known = Phrases.of(seldom, END)
+    monkeypatch.setattr(phrases, "MAX_KEPT", len(Phrases.of(often, END)))
+    joined = Phrases.of(often, END, beside=known)
+    assert len(joined) == phrases.MAX_KEPT
+    assert chances(joined.mixed(EVEN, context(1)))[0, 2] > 0.15
+    np.testing.assert_array_equal(joined.mixed(EVEN, context(3)), EVEN)
+    Phrases.from_bytes(joined.to_bytes(), SIZE)
+
+
 def test_they_come_back_from_bytes(found: Phrases) -> None:
     again = Phrases.from_bytes(found.trusted(0.5).to_bytes(), SIZE)
     assert again.trust == 0.5 and len(again) == len(found)

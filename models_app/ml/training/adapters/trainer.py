@@ -5,7 +5,7 @@ several points within it: validation on a fixed sample of the held-out posts, sa
 so far. In between, the full state is saved in `work_dir` every SAVE_SECONDS. A later call with the same arguments
 resumes from there and ends with the same weights as an uninterrupted run. If all posts have been read, the weights are
 interpolated at the end (`fine_tuning`); in a part of many posts, nothing is learned too well. Then the person's phrases
-are counted, and kept if they help (`networks.phrases`).
+are counted, and kept if they help (`networks.phrases`), beside those of the starting model.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_app.ml.checkpoint import Checkpoint
+from models_app.ml.networks import phrases as counting
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.store import LIBRARY
 from models_app.ml.networks.phrases import Phrases
 from models_app.ml.sampling.context import fitting
+from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.training import prebuilt
 from models_app.ml.training.events import Control, EpochResult, FineTuneResult, Openings, Progress
@@ -65,13 +67,15 @@ def fine_tune(
     on_start: Callable[[Sequence[EpochResult]], None] | None = None,
     openings: Openings | None = None,
     on_before: Callable[[Sequence[str]], None] | None = None,
+    start_guard: CopyGuard | None = None,
 ) -> FineTuneResult:
     """Return the adapter trained on `train`, with the best weights on `validation`.
 
     The arguments are those of `training.trainer.fine_tune`; each `EpochResult` is a point of the training, counted from
     1 to `config.points`, or to the number of steps if that's smaller. Before anything is learned, `on_before` gets
     posts of `start` with some of `train` in its context, unless the job resumes. It gets them before the graphs are
-    built, so a person soon has something to read. Raises the same errors.
+    built, so a person soon has something to read. `start_guard` knows the posts that `start` and its parents learned
+    from. Raises the same errors.
     """
     prebuilt.stand_back()
     require_posts(train, validation)
@@ -83,6 +87,7 @@ def fine_tune(
         work_dir=work_dir,
         on_progress=on_progress,
         control=control,
+        start_guard=start_guard,
     )
     job.take_up()
     if on_start is not None:
@@ -108,6 +113,7 @@ class _FineTune(FineTuning):
         work_dir: Path,
         on_progress: Callable[[Progress], None],
         control: Control,
+        start_guard: CopyGuard | None,
     ) -> None:
         if not isinstance(start.network, LlamaConfig):
             raise TypeError(f"An adapter needs a Llama, not a network of kind {start.network.kind}.")
@@ -120,7 +126,7 @@ class _FineTune(FineTuning):
             on_progress=on_progress,
             control=control,
         )
-        self._network, self._config = start.network, config
+        self._network, self._config, self._start_guard = start.network, config, start_guard
         self._vocabulary = LIBRARY.get(self._network.pretrained).vocabulary
         self._train = newest(train, config.most_characters)
         self._posts = [self._vocabulary.encode(post) for post in self._train]
@@ -212,8 +218,7 @@ class _FineTune(FineTuning):
         return self._learner.weights(), *self._bits(self._sample, self._sample_characters, between)
 
     def ended(self, best: EpochResult) -> tuple[Arrays, float, float]:
-        phrases = Phrases.of(self._posts, self._network.end)
-        self._tried = [None, *(phrases.trusted(trust) for trust in TRUSTS if len(phrases))]
+        self._tried = [None, *(each.trusted(trust) for each in self._counted() if len(each) for trust in TRUSTS)]
         # A later point can be worse, because it has learned too much, and yet better on the way to it.
         is_later = self._step == self._steps and best.epoch < self.epochs
         last = self._learner.weights() if is_later else None
@@ -222,6 +227,22 @@ class _FineTune(FineTuning):
         if self._interpolates:
             weights, interpolation, _ = self.interpolated(loss, bits, self._bits_of, last)
         return weights, interpolation, self._lowest_bits
+
+    def _counted(self) -> list[Phrases]:
+        """Return the phrases of the posts, and if the starting model has some, those of the new ones beside them.
+
+        The posts may be of another person, or include all that the starting model learned.
+        """
+        own = Phrases.of(self._posts, self._network.end)
+        if self.start.phrases is None:
+            return [own]
+        recent = counting.newest(self._posts)
+        new = []
+        for text, post in zip(self._train[len(self._train) - len(recent) :], recent, strict=True):
+            self.ask_cancel()
+            if self._start_guard is None or not self._start_guard.is_copy(text):
+                new.append(post)
+        return [own, Phrases.of(new, self._network.end, beside=self.start.phrases)]
 
     def _bits_of(self, weights: Arrays) -> tuple[float, float]:
         """Return the bits without phrases on more of the held-out posts than the points, as loss and as bits.

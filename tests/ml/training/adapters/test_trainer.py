@@ -16,6 +16,7 @@ from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.hugging_face import read_directory
 from models_app.ml.networks.llama.store import LIBRARY
 from models_app.ml.networks.llama.weights import first_adapter
+from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.state_file import load_state
 from models_app.ml.training import prebuilt
 from models_app.ml.training.adapters import trainer
@@ -152,6 +153,31 @@ def test_the_phrases_of_a_bot_to_start_from_count_in_what_it_knew_before(
     again = run(start=known, config=config, work_dir=tmp_path / "again")
     assert again.start_bits_per_character == pytest.approx(bits_per_character(known, VALIDATION), rel=1e-5)
     assert again.start_bits_per_character < first.start_bits_per_character
+
+
+def test_a_bot_that_continues_from_another_keeps_its_phrases_and_counts_no_post_twice(
+    run: Run, start: Checkpoint, tmp_path: Path
+) -> None:
+    config = replace(CONFIG, points=1, epochs=1, learning_rate=1e-6)
+    old = [f"the dog sleeps on day {day}" for day in "abcd"]
+    new = [f"an owl sings at night {night}" for night in "abcd"]
+    validation = ["the dog sleeps on day e", "an owl sings at night e"]
+    first = run(config=config, train=old, validation=validation)
+    assert first.phrases is not None
+    known = replace(start, phrases=first.phrases)
+
+    def continued(train: list[str], name: str, **more: Any) -> FineTuneResult:
+        return run(start=known, config=config, train=train, validation=validation, work_dir=tmp_path / name, **more)
+
+    anew = run(config=config, train=[*old, *new], validation=validation, work_dir=tmp_path / "anew")
+    further = continued(new, "further")
+    # Only what the two have in common, such as the start and end of a post, can differ.
+    assert further.bits_per_character == pytest.approx(anew.bits_per_character, rel=0.02)
+    guard = CopyGuard.of(old)
+    one_more = continued(["the dog sleeps on day a", *new], "more", start_guard=guard)
+    assert one_more.bits_per_character == further.bits_per_character
+    # All of what it learned, and more
+    assert continued([*old, *new], "all", start_guard=guard).bits_per_character <= anew.bits_per_character
 
 
 def test_phrases_that_mislead_are_left_out(run: Run, tmp_path: Path) -> None:
