@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from django.db import transaction
-from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
-from django.db.models.functions import Length, Lower
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import F, Func, IntegerField, OuterRef, QuerySet, Subquery, Sum
+from django.db.models.functions import Lower
+from django.db.models.sql.compiler import SQLCompiler
 from django.utils.translation import gettext as _
 
 from botfactory.accounts import limits, locking, meters
@@ -312,9 +314,20 @@ def add_page(corpus: Corpus, page: base.Page) -> int:
     return new
 
 
+class _Bytes(Func):
+    """The bytes of a text, where Django's Length counts characters."""
+
+    function = "OCTET_LENGTH"
+    output_field = IntegerField()
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **more: Any) -> tuple[str, Any]:
+        # SQLite has OCTET_LENGTH since 3.43 only.
+        return super().as_sql(compiler, connection, template="LENGTH(CAST(%(expressions)s AS BLOB))", **more)
+
+
 def forget_upload(corpus: Corpus) -> None:
     """Delete the uploaded file: its posts are in the database, and an archive contains more than posts."""
-    texts = corpus.posts.aggregate(stored=Sum(Length("text") + Length("cleaned")))
+    texts = corpus.posts.aggregate(stored=Sum(_Bytes("text") + _Bytes("cleaned")))
     with transaction.atomic():
         Corpus.objects.filter(pk=corpus.pk).update(stored_bytes=texts["stored"] or 0)
         uploads.remove_when_committed(corpus)

@@ -11,7 +11,6 @@ import errno
 import http.client
 import socket
 import ssl
-import threading
 import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -96,21 +95,11 @@ class Client:
         parts = self._checked(url)
         if self._is_trusted(parts):
             return False
-        found = self._looked_up(ascii_of(parts.hostname or ""), port_of(parts), lookup_seconds)
+        try:
+            found = self._wire.addresses(ascii_of(parts.hostname or ""), port_of(parts), seconds=lookup_seconds)
+        except (OSError, UnicodeError):
+            return False
         return not all(is_public(address) for address in found)
-
-    def _looked_up(self, host: str, port: int, seconds: float) -> list[str]:
-        """Return the addresses of a host, none if they don't come in time. The system has no time-out for this."""
-        found: list[str] = []
-
-        def look() -> None:
-            with contextlib.suppress(OSError, UnicodeError):
-                found.extend(self._wire.resolve(host, port))
-
-        thread = threading.Thread(target=look, daemon=True)
-        thread.start()
-        thread.join(seconds)
-        return list(found)
 
     def _checked(self, url: str) -> SplitResult:
         """Return the parts of an address; Refused if it isn't allowed, as far as we can tell without resolving it."""
@@ -151,7 +140,7 @@ class Client:
     ) -> Answer:
         host = ascii_of(parts.hostname or "")
         port = port_of(parts)
-        addresses = self._addresses(host, port, any_address=self._is_trusted(parts))
+        addresses = self._addresses(host, port, deadline, any_address=self._is_trusted(parts))
         with contextlib.ExitStack() as held:
             line = held.enter_context(contextlib.closing(self._connect(host, port, addresses, deadline)))
             if parts.scheme == "https":
@@ -179,11 +168,12 @@ class Client:
             host=host,
         )
 
-    def _addresses(self, host: str, port: int, *, any_address: bool) -> Sequence[str]:
+    def _addresses(self, host: str, port: int, deadline: float, *, any_address: bool) -> Sequence[str]:
+        seconds = self._time_left(host, deadline)
         addresses: Sequence[str] = ()
         unknown: UnknownHost | None = None
         try:
-            addresses = self._wire.resolve(host, port)
+            addresses = self._wire.addresses(host, port, seconds=seconds)
         except UnicodeError:
             unknown = UnknownHost(host, is_possible=False)
         except OSError as error:

@@ -33,6 +33,7 @@ _SPACE: Final[dict[str, Any]] = {
     "units": {"choices": [128, 256]},
     "learning_rate": {"low": 0.0005, "high": 0.01, "log": True},
 }
+_MAX_FILES: Final = 1000
 _SEARCH: Final = "3b0f6d1e-5a0c-4c59-8a94-0a2d6f1b7c55"
 
 
@@ -42,7 +43,7 @@ class BaseSearchIn(Input):
     name: Text = Field("", max_length=searches.LONGEST_NAME)
     files: list[Text] = Field(
         default_factory=list,
-        max_length=bases.MAX_FILES,
+        max_length=_MAX_FILES,
         description="Training files below the folder of the operator (`TRAINING_DIR`), such as those of a prepared "
         "corpus.",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 import tempfile
 import uuid
@@ -41,7 +42,6 @@ TRAIN_BASE: Final = "train_base"
 EVALUATE_BASES: Final = "evaluate_bases"
 #: The suffixes of files with one post per line (ml/training/dataset.py).
 POST_FILES: Final = (".txt", ".txt.xz", ".txt.gz")
-MAX_FILES: Final = 1000
 #: The fraction of a job's time limit for pure training; start-up and validations come on top.
 TRAINING_SHARE: Final = 0.8
 #: The settings of a training that can be changed, besides its length.
@@ -198,15 +198,19 @@ def post_files() -> list[str]:
     found = (path for path in root.rglob("*") if path.name.endswith(POST_FILES) and path.is_file())
     names = (path.relative_to(root) for path in found)
     # A preparation that hasn't ended works in a hidden folder.
-    return sorted(name.as_posix() for name in names if not any(part.startswith(".") for part in name.parts))[:MAX_FILES]
+    return sorted(name.as_posix() for name in names if not any(part.startswith(".") for part in name.parts))
 
 
 def file_named(name: str) -> Path:
     """Return the path of a file of posts. Raises BaseError if there's no such file."""
-    if name not in post_files():
+    path = Path(site.TRAINING_DIR, name)
+    # No part is hidden or empty, so the path stays in the folder and each file has one name.
+    is_listed = name.endswith(POST_FILES) and all(part and part[0] != "." for part in name.split("/"))
+    # Path.is_file raises OSError for a name that is too long.
+    if not (is_listed and os.path.isfile(path)):  # noqa: PTH113
         message = _("There is no file %(name)s in %(directory)s.")
         raise BaseError(message % {"name": name, "directory": site.TRAINING_DIR})
-    return Path(site.TRAINING_DIR) / name
+    return path
 
 
 def corpora_of(user: User) -> QuerySet[Corpus]:

@@ -57,6 +57,38 @@ def test_a_training_ends_with_a_version_to_promote(admin: User, server: Path, ba
     assert versions.base_model() == model
 
 
+def test_a_file_is_found_by_its_name_however_many_there_are(server: Path) -> None:
+    for number in range(1001):
+        (server / "deep" / f"{number:04}.txt").touch()
+    (server / "last.txt").touch()
+    assert bases.file_named("last.txt") == server / "last.txt"
+    assert bases.post_files()[-2:] == ["last.txt", "valid.txt"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "deep",
+        "notes.md",
+        "missing.txt",
+        "../secret.txt",
+        "deep/../valid.txt",
+        "deep//train.txt",
+        "./valid.txt",
+        ".hidden/train.txt",
+        "/etc/motd.txt",
+        "valid\0.txt",
+        f"{'long' * 100}.txt",
+    ],
+)
+def test_a_name_that_is_not_listed_is_no_file(server: Path, name: str) -> None:
+    (server / ".hidden").mkdir()
+    (server / ".hidden" / "train.txt").touch()
+    with pytest.raises(bases.BaseError, match="There is no file"):
+        bases.file_named(name)
+
+
 def test_shares_of_names_and_hashtags_are_set_or_those_of_the_recipe(admin: User, server: Path) -> None:
     chosen = ask(admin, values={**QUICK, "new_names": 0.0, "new_tags": 1.0}).arguments["chosen"]
     assert (chosen["new_names"], chosen["new_tags"]) == (0.0, 1.0)

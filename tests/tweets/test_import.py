@@ -77,6 +77,14 @@ def test_an_archive_comes_whole_and_its_file_goes(alice: User) -> None:
     assert not uploads.folder_of(corpus).exists()
 
 
+def test_what_is_stored_is_counted_in_bytes(alice: User) -> None:
+    posts = [f"今日もいい天気だ {number}" for number in range(100)]
+    _, corpus = run(services.import_text(owner=alice, text="\n".join(posts)))
+    assert corpus.posts_kept == 100
+    # As they came, and cleaned.
+    assert corpus.stored_bytes == 2 * sum(len(post.encode()) for post in posts)
+
+
 def test_an_upload_is_kept_until_its_import_has_succeeded(alice: User) -> None:
     job, corpus = bring(alice, "posts.jsonl", b'{"text": "fine"}\n{"text": ')
     assert (job.state, job.error_code, corpus.state) == (State.FAILED, "bad_file", "failed")

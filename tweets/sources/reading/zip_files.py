@@ -143,11 +143,13 @@ class MemberReader:
 
     def read(self, size: int = -1, /) -> bytes:
         """Return at most `size` bytes (64 KB if it is negative), b"" at the end."""
+        if size == 0:
+            return b""  # zlib takes 0 for no limit
         size = _BLOCK if size < 0 else min(size, _BLOCK)
         data = self._unpacked(size) if self._unpacker else self._packed(size)
         self._checksum = zlib.crc32(data, self._checksum)
         self._to_come -= len(data)
-        if self._to_come < 0 or (not data and size and (self._to_come or self._checksum != self._expected)):
+        if self._to_come < 0 or (not data and (self._to_come or self._checksum != self._expected)):
             raise BadZip("The file is not as long as the directory says, or its checksum is another.")
         return data
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
@@ -35,10 +36,10 @@ class Client:
     """Fetch over HTTPS from the public internet, and from the origins in `trusted`, wherever they are."""
 
     def __init__(self, settings: SourceSettings, *, trusted: Iterable[str] = (), wire: Wire | None = None) -> None:
-        patience = Patience(settings.timeout_seconds, settings.total_seconds, settings.max_answer_bytes)
+        self._patience = Patience(settings.timeout_seconds, settings.total_seconds, settings.max_answer_bytes)
         origins = (*settings.private_servers, *trusted)
         self._wire = wire or Wire()
-        self._client = net.Client(patience, trusted=origins, wire=self._wire)
+        self._client = net.Client(self._patience, trusted=origins, wire=self._wire)
         #: Servers that the operator has set, so nobody who imports posts can have misspelled them.
         self._of_operator = {_host_of(origin) for origin in origins}
 
@@ -48,23 +49,24 @@ class Client:
         Raises RefusedAddress, UnknownServer and BadAnswer if another try wouldn't help, and SourceUnavailable if the
         server doesn't answer, answers too late, or sends more than `max_answer_bytes`.
         """
+        deadline = time.monotonic() + self._patience.total_seconds
         try:
             return self._client.get(url, _SENT)
         except net.UnknownHost as trouble:
-            error = self._not_found(trouble, url)
+            error = self._not_found(trouble, url, deadline)
         except net.NetError as trouble:
             error = _ERRORS[type(trouble)](trouble.message)
         # Outside of `except`, so that the error has no context.
         raise error
 
-    def _not_found(self, trouble: net.UnknownHost, url: str) -> SourceError:
+    def _not_found(self, trouble: net.UnknownHost, url: str, deadline: float) -> SourceError:
         """Return why no server of this name was found: the network, the operator's settings, or a misspelling."""
         host = trouble.host
         is_of_operator = host in self._of_operator
         if (
             trouble.is_possible
             and (host in _known_servers() or not is_of_operator)
-            and not self._finds_names(besides=host)
+            and not self._finds_names(deadline, besides=host)
         ):
             return SourceUnavailable(
                 mark(
@@ -87,11 +89,12 @@ class Client:
             )
         return UnknownServer(trouble.message)
 
-    def _finds_names(self, *, besides: str) -> bool:
+    def _finds_names(self, deadline: float, *, besides: str) -> bool:
         for name in _known_servers():
             # A missing name is quickly found out. Other failures say nothing about the name.
             with contextlib.suppress(OSError):
-                if name != besides and self._wire.resolve(name, 443):
+                left = min(self._patience.timeout_seconds, deadline - time.monotonic())
+                if name != besides and self._wire.addresses(name, 443, seconds=left):
                     return True
         return False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,10 @@ from models_app.ml.vocabulary.bpe import BpeVocabulary
 from .config import LlamaConfig
 from .pretrained import Layer, Pretrained, PretrainedError, checked, end_mark
 from .weights import rotary_angles
+
+#: Far more bytes than any vocabulary takes, and far more fields or tensors than any Llama has.
+_MOST_TEXT: Final = 1 << 24
+_MOST_ENTRIES: Final = 10_000
 
 
 def read_gguf(path: Path) -> Pretrained:
@@ -57,17 +61,66 @@ def read_gguf(path: Path) -> Pretrained:
 
 
 def _reader(path: Path) -> Any:
-    """Return gguf's reader of this file. It raises ValueError where the library would read past the end for ever."""
+    """Return gguf's reader of this file. Raises ValueError where the library would read too much, or for ever."""
     # Imported late: only who adds or first uses a base needs it.
-    from gguf import GGUFReader
+    from gguf import GGUFEndian, GGUFReader, GGUFValueType
 
     class Reader(GGUFReader):
         def _get(self, offset: int, dtype: Any, count: int = 1, override_order: Any = None) -> NDArray[Any]:
-            if offset + np.dtype(dtype).itemsize * int(count) > len(self.data):
+            if int(offset) + np.dtype(dtype).itemsize * int(count) > len(self.data):
                 raise ValueError("it ends too early")
             return super()._get(offset, dtype, count, override_order)
 
-    return Reader(path)
+        def _get_str(self, offset: int) -> Any:
+            if self._get(offset, np.uint64)[0] > _MOST_TEXT:
+                raise ValueError("it has more text than a vocabulary takes")
+            return super()._get_str(offset)
+
+        def _get_field_parts(self, orig_offs: int, raw_type: int) -> Any:
+            if raw_type != GGUFValueType.ARRAY:
+                return super()._get_field_parts(orig_offs, raw_type)
+            kind, count = GGUFValueType(self._get(orig_offs, np.uint32)[0]), int(self._get(orig_offs + 4, np.uint64)[0])
+            begin = orig_offs + 12
+            if kind == GGUFValueType.STRING:
+                texts, end = self._texts(begin, count)
+                # `contents` returns such an array as a list.
+                return end - orig_offs, [np.array(texts, object)], [0], [GGUFValueType.ARRAY]
+            if kind == GGUFValueType.ARRAY:
+                raise ValueError("it has an array of arrays")
+            # Nobody needs the numbers, so they're only passed over.
+            size = self._get(begin, self.gguf_scalar_to_np[kind], count).nbytes
+            return begin + size - orig_offs, [], [], [GGUFValueType.ARRAY]
+
+        def _texts(self, begin: int, count: int) -> tuple[list[str], int]:
+            """Return as many texts and where they end. The library makes two arrays of each, 1.4 KB."""
+            data = self.data[begin : begin + _MOST_TEXT].tobytes()
+            order: Any = "little" if self.endianess == GGUFEndian.LITTLE else "big"
+            texts, place = list[str](), 0
+            for _ in range(count):
+                start = place + 8
+                place = start + int.from_bytes(data[place:start], order)
+                if place > len(data):
+                    is_cut = begin + place > len(self.data)
+                    raise ValueError("it ends too early" if is_cut else "it has more text than a vocabulary takes")
+                texts.append(data[start:place].decode())
+            return texts, begin + place
+
+        def _build_fields(self, offs: int, count: int) -> int:
+            if count > _MOST_ENTRIES:
+                raise ValueError("it has too many fields")
+            return int(super()._build_fields(offs, count))
+
+        def _build_tensor_info(self, offs: int, count: int) -> Any:
+            if count > _MOST_ENTRIES:
+                raise ValueError("it has too many tensors")
+            return super()._build_tensor_info(offs, count)
+
+    with np.errstate(over="raise"):
+        reader = Reader(path)
+    # Else a small file could become a large model.
+    if sum(tensor.data.nbytes for tensor in reader.tensors) > len(reader.data):
+        raise ValueError("its tensors share their bytes")
+    return reader
 
 
 def _config(path: Path, facts: dict[str, Any], vocabulary: BpeVocabulary, *, tied: bool) -> LlamaConfig:

@@ -128,6 +128,7 @@ def write_gguf(path: Path, config: LlamaConfig, weights: Weights, tokenizer: str
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("smollm")
     writer.add_token_list(tokens)
+    writer.add_token_types([1] * len(tokens))
     writer.add_token_merges([" ".join(merge) for merge in file["model"]["merges"]])
     tensors = {"token_embd": weights["embedding"], "output_norm": weights["norm"]}
     if not config.tied:

@@ -34,6 +34,15 @@ def zipped(files: dict[str, tuple[bytes, bool]], comment: bytes = b"") -> bytes:
     return out.getvalue()
 
 
+@pytest.mark.parametrize("is_packed", [True, False])
+def test_nothing_is_read_when_no_bytes_are_asked_for(tmp_path: Path, is_packed: bool) -> None:
+    path = tmp_path / "a.zip"
+    path.write_bytes(zipped({"a.txt": (b"all of it", is_packed)}))
+    with ZipFolder(path) as folder:
+        reader = folder.open(next(folder.members()))
+        assert (reader.read(0), reader.read(), reader.read(0)) == (b"", b"all of it", b"")
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(files=FOLDERS, comment=st.binary(max_size=100), before=st.binary(max_size=50))
 def test_it_reads_what_another_has_packed(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import socket
+import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -56,6 +58,20 @@ def lookup_fails(number: int) -> Callable[[str, int], Sequence[str]]:
 def test_a_lookup_that_may_work_later_is_tried_again(source: str) -> None:
     error = asked(Wire(resolve=lookup_fails(socket.EAI_AGAIN)), source)
     assert isinstance(error, SourceUnavailable) and "this machine’s network" in error.message
+
+
+def test_names_that_are_looked_up_to_find_out_why_hold_up_nobody() -> None:
+    def resolve(host: str, port: int) -> Sequence[str]:
+        if host != "social.example":
+            assert released.wait(60)
+        raise socket.gaierror(socket.EAI_NONAME, "of no matter")
+
+    released = threading.Event()
+    started = time.monotonic()
+    error = asked(Wire(resolve=resolve), "name@social.example", timeout_seconds=0.2, total_seconds=0.3)
+    assert time.monotonic() - started < 10
+    assert isinstance(error, SourceUnavailable) and "This machine can’t look up names" in error.message
+    released.set()
 
 
 def connect_fails(number: int) -> Callable[[str, int, float], socket.socket]:
