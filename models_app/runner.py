@@ -194,7 +194,7 @@ def _train(run: Run) -> FineTuneResult:
         from models_app.ml.training.adapters import trainer as adapters
 
         train = oldest_first(run.corpus, run.train)
-        fine_tune = partial(adapters.fine_tune, config=run.config, on_before=reporter.before)
+        fine_tune = partial(adapters.fine_tune, config=run.config, on_before=reporter.before, on_saved=reporter.saved)
     else:
         from models_app.ml.training import trainer
 

@@ -62,13 +62,15 @@ def fine_tune(
     on_start: Callable[[Sequence[EpochResult]], None] | None = None,
     openings: Openings | None = None,
     on_before: Callable[[Sequence[str]], None] | None = None,
+    on_saved: Callable[[], None] = lambda: None,
 ) -> FineTuneResult:
     """Return the adapter trained on `train`, with the best weights on `validation`.
 
     The arguments are those of `training.trainer.fine_tune`; each `EpochResult` is a point of the training, counted from
     1 to `config.points`, or to the number of steps if that's smaller. Before anything is learned, `on_before` gets
     posts of `start` with some of `train` in its context, unless the job resumes. It gets them before the graphs are
-    built, so a person soon has something to read. Raises the same errors.
+    built, so a person soon has something to read. `on_saved` is called each time that the state between two points is
+    saved. Raises the same errors.
     """
     prebuilt.stand_back()
     require_posts(train, validation)
@@ -80,6 +82,7 @@ def fine_tune(
         work_dir=work_dir,
         on_progress=on_progress,
         control=control,
+        on_saved=on_saved,
     )
     job.take_up()
     if on_start is not None:
@@ -105,6 +108,7 @@ class _FineTune(FineTuning):
         work_dir: Path,
         on_progress: Callable[[Progress], None],
         control: Control,
+        on_saved: Callable[[], None],
     ) -> None:
         if not isinstance(start.network, LlamaConfig):
             raise TypeError(f"An adapter needs a Llama, not a network of kind {start.network.kind}.")
@@ -140,7 +144,7 @@ class _FineTune(FineTuning):
         self._left = self._from_here()
         self._tried: list[Phrases | None] = [None]
         self._lowest = self._lowest_bits = math.inf
-        self._saved = time.monotonic()
+        self._saved, self._on_saved = time.monotonic(), on_saved
 
     def begin(self) -> None:
         config = self._config
@@ -200,6 +204,7 @@ class _FineTune(FineTuning):
             if time.monotonic() - self._saved >= SAVE_SECONDS:
                 self.seconds = time.monotonic() - self.epoch_begun
                 self.save()
+                self._on_saved()
 
     def measured(self, epoch: int, between: Callable[[], None]) -> tuple[Arrays, float, float]:
         return self._learner.weights(), *self._bits(self._sample, self._sample_characters, between)
