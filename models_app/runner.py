@@ -194,7 +194,11 @@ def _train(run: Run) -> FineTuneResult:
 
         train = oldest_first(run.corpus, run.train)
         fine_tune = partial(
-            adapters.fine_tune, config=run.config, on_before=reporter.before, start_guard=run.start_guard
+            adapters.fine_tune,
+            config=run.config,
+            on_before=reporter.before,
+            on_saved=reporter.saved,
+            start_guard=run.start_guard,
         )
     else:
         from models_app.ml.training import trainer

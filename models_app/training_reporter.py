@@ -39,6 +39,10 @@ class TrainingReporter:
         """Show what the starting model makes of the openings that each epoch continues."""
         self._handle.record(epochs.OPENINGS, {"continued": continued})
 
+    def saved(self) -> None:
+        """Note that the state within an epoch is saved."""
+        self._handle.saved()
+
     def progress(self, progress: Progress) -> None:
         """Show how far the training is."""
         self._trail.add(progress)

@@ -77,19 +77,17 @@ def run_import(handle: JobHandle) -> dict[str, Any]:
 def import_ended(job: Job) -> None:
     """Mark the corpus of an unsuccessful import as failed, so that the import can be tried again. For JobKind.
 
-    After an import of newer posts, the corpus is ready again, with the posts that did arrive.
+    After an import of newer posts, the corpus is ready again. If any did arrive, a job cleans and counts them first.
     """
     importing = Corpus.objects.filter(pk=job.arguments["corpus"], state=Corpus.State.IMPORTING)
     if not job.arguments.get("newer"):
         importing.update(state=Corpus.State.FAILED)
         return
-    for corpus in importing:
-        counted = corpus.posts_kept + sum(corpus.dropped.values())
-        # A cancel can also come when all posts are judged, but not yet counted.
-        if counted != corpus.posts_found or corpus.posts.filter(cleaned="", dropped="").exists():
-            for _ in clean(corpus):
-                pass
-        importing.update(state=Corpus.State.READY)
+    for corpus in importing.select_related("owner"):
+        if corpus.posts_kept + sum(corpus.dropped.values()) == corpus.posts_found:
+            importing.update(state=Corpus.State.READY)
+        else:
+            services.submit_import(corpus, is_owed=True)
 
 
 def may_start(job: Job) -> None:

@@ -231,9 +231,15 @@ def _bought(corpus: Corpus) -> dict[str, int]:
 
 
 def submit_import(
-    corpus: Corpus, *, run_here: bool = False, newer: bool = False, column: str = "", confirmation: str = ""
+    corpus: Corpus,
+    *,
+    run_here: bool = False,
+    is_owed: bool = False,
+    newer: bool = False,
+    column: str = "",
+    confirmation: str = "",
 ) -> Job:
-    """Queue the job that fills or cleans the corpus."""
+    """Queue the job that fills or cleans the corpus. `run_here` and `is_owed` are those of `jobs.submit`."""
     more: dict[str, Any] = {"newer": newer, "column": column, "confirmation": confirmation}
     return jobs.submit(
         owner=corpus.owner,
@@ -242,6 +248,7 @@ def submit_import(
         arguments={"corpus": str(corpus.pk), **{name: value for name, value in more.items() if value}},
         subject_id=corpus.pk,
         run_here=run_here,
+        is_owed=is_owed,
     )
 
 

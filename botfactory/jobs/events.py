@@ -7,7 +7,7 @@ import json
 import logging
 import threading
 from collections.abc import Iterable
-from typing import Any, Literal, TypedDict
+from typing import Any, Final, Literal, TypedDict
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
@@ -23,6 +23,10 @@ from botfactory.jobs.states import CLAIMABLE
 
 logger = logging.getLogger(__name__)
 _silence = threading.Event()
+
+#: Events that are recorded without the job getting on; some come again with each attempt. All others are progress, after
+#: which its losses and pauses are counted anew.
+NO_PROGRESS: Final = frozenset({"state", "waiting", "note", "stop", "resumed", "before", "openings"})
 
 #: So many waiting pages learn their new place at each step of the queue. The others learn it with the next ping.
 TOLD_OF_THEIR_PLACE = 50
@@ -129,10 +133,14 @@ def snapshot(job: Job, *, after: int = 0) -> Message:
 
 
 def record(job: Job, kind: str, payload: dict[str, Any] | None = None) -> JobEvent:
-    """Store an event with the next sequence number, and publish it once that is committed."""
+    """Store an event with the next sequence number, and publish it once that is committed.
+
+    Unless its kind is one of NO_PROGRESS, earlier losses of the job's worker no longer count.
+    """
+    anew = {} if kind in NO_PROGRESS else {"interruptions": 0}
     with transaction.atomic():
         # The update locks the row until the commit, so that sequences become visible in their order.
-        Job.objects.filter(pk=job.pk).update(last_sequence=F("last_sequence") + 1)
+        Job.objects.filter(pk=job.pk).update(last_sequence=F("last_sequence") + 1, **anew)
         job.refresh_from_db()
         event = JobEvent.objects.create(
             job=job, sequence=job.last_sequence, kind=kind, payload=payload or {}, created_at=timezone.now()

@@ -151,7 +151,10 @@ class JobHandle:
             raise JobCancelled("Cancelled.")
 
     def record(self, kind: str, payload: dict[str, Any]) -> None:
-        """Record an event of this attempt and publish it; LostClaim as `fenced`."""
+        """Record an event of this attempt and publish it; LostClaim as `fenced`.
+
+        It shows that the job gets on, unless its kind is in events.NO_PROGRESS.
+        """
         self.control()
         with self.fenced():
             events.record(self.job, kind, payload)
@@ -168,6 +171,16 @@ class JobHandle:
         events.publish(self.job)
         if self._listener:
             self._listener("progress", payload)
+
+    def saved(self) -> None:
+        """Note that the next attempt will continue from here, so earlier losses of the worker no longer count.
+
+        Call it where no event shows that the job gets on.
+        """
+        if self.job.interruptions:
+            with self.fenced():
+                Job.objects.filter(pk=self.job.pk).update(interruptions=0)
+            self.job.interruptions = 0
 
     def __enter__(self) -> JobHandle:
         self._look()

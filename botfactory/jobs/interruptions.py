@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
+from botfactory.jobs.events import NO_PROGRESS
 from botfactory.jobs.models import Job
 from botfactory.outages import Cause
 
@@ -79,9 +80,6 @@ _LONGEST_PAUSE_ELSE: Final = timedelta(minutes=5)
 #: A job that has met a full disk goes on once so many bytes can be had.
 ROOM: Final = 64 * 1024 * 1024
 
-#: Events that are recorded without the job getting on.
-_NO_PROGRESS: Final = frozenset({"state", "waiting", "note", "stop"})
-
 
 def pause(cause: Cause, number: int) -> timedelta:
     """Return how long a job waits after the `number`th interruption in a row, 1 for the first."""
@@ -98,7 +96,7 @@ def in_a_row(newest_first: Iterable[tuple[str, Mapping[str, Any]]], cause: Cause
     for kind, payload in newest_first:
         if kind == "waiting":
             count += payload.get("cause") == cause
-        elif kind not in _NO_PROGRESS or (kind == "state" and payload.get("state") == "queued"):
+        elif kind not in NO_PROGRESS or (kind == "state" and payload.get("state") == "queued"):
             break
     return count
 

@@ -46,6 +46,7 @@ class Job(models.Model):
     stop_requested = models.BooleanField(default=False, verbose_name=_("stop requested"))
     # Counts the claims. A worker with an older number has lost the job and must not write to it.
     attempt = models.PositiveIntegerField(default=0, verbose_name=_("attempt"))
+    # Counts the losses of its worker since it last got on (events.NO_PROGRESS, JobHandle.saved).
     interruptions = models.PositiveIntegerField(default=0, verbose_name=_("interruptions"))
     worker = models.CharField(max_length=255, blank=True, verbose_name=_("worker"))
     last_sequence = models.PositiveIntegerField(default=0, verbose_name=_("number of events"))

@@ -63,7 +63,7 @@ def is_gone(job: Job) -> bool:
 
 
 def interrupt(job: Job, *, is_loss: bool = True) -> None:
-    """Put an abandoned job back for its next attempt, or end it if it was being cancelled or was lost too often.
+    """Put an abandoned job back for its next attempt, or end it if it was being cancelled or was lost too often in a row.
 
     Without `is_loss`, this time doesn't count, because its worker was stopped on purpose.
     """

@@ -88,11 +88,13 @@ def submit(
     arguments: dict[str, Any],
     subject_id: uuid.UUID | None = None,
     run_here: bool = False,
+    is_owed: bool = False,
 ) -> Job:
     """Queue a job and call a worker once the transaction is committed. LimitReached if the owner is at a limit.
 
     With `run_here`, this process has claimed the job already and then calls `run_claimed`. That is a command of the
-    operator: the limits of its owner don't stop it, but what it makes counts.
+    operator: the limits of its owner don't stop it, but what it makes counts. Nor do they with `is_owed`: the product
+    finishes what an earlier job has begun.
     """
     job = Job(
         owner=owner,
@@ -110,7 +112,7 @@ def submit(
         job.started_at = job.heartbeat_at = job.claimed_at = now
         job.at_terminal = True
     with transaction.atomic():
-        if not run_here:
+        if not (run_here or is_owed):
             usage.require_room(job)
         job.save(force_insert=True)
         events.record(job, "state", {"state": job.state})

@@ -224,13 +224,36 @@ def _people(people: set[int], queues: Collection[str]) -> list[User]:
 
 
 def should_yield(job: Job) -> bool:
-    """Return whether a running preemptible job blocks one that goes before it, because no worker is free."""
+    """Return whether a running preemptible job gives its worker to one that goes before it, because none is free.
+
+    As many give way as wait, first those that have run longest.
+    """
     if job.priority >= 0 or job.at_terminal:
         return False
-    since = timezone.now() - TAKEN_WITHIN
+    now = timezone.now()
     waiting = Job.objects.filter(queue=job.queue, state__in=CLAIMABLE, priority__gt=job.priority)
-    long_since = set(waiting.filter(available_at__lte=since).values_list("pk", flat=True))
-    return bool(long_since) and not long_since.isdisjoint(line_of(job.queue).ready)
+    long_since = set(waiting.filter(available_at__lte=now - TAKEN_WITHIN).values_list("pk", flat=True))
+    wanted = _could_run(long_since.intersection(line_of(job.queue).ready)) if long_since else 0
+    if wanted <= 0:
+        return False
+    held = Job.objects.filter(state__in=HELD)
+    preemptible = Job.objects.filter(queue=job.queue, priority__lt=0, at_terminal=False)
+    # Their workers take the next job in a moment.
+    back = preemptible.filter(state=State.QUEUED, attempt__gt=0, available_at__range=(now - TAKEN_WITHIN, now))
+    freed = back.exclude(worker__in=held.values("worker")).count()
+    longest = preemptible.filter(state__in=HELD).order_by("priority", "claimed_at", "pk").values_list("pk", flat=True)
+    return job.pk in longest[: max(0, wanted - freed)]
+
+
+def _could_run(jobs: Collection[uuid.UUID]) -> int:
+    """Return how many of these waiting jobs could run at once, within the limits of their owners."""
+    number = Counter(Job.objects.filter(pk__in=jobs).values_list("owner_id", flat=True))
+    running = Counter(Job.objects.filter(owner__in=number, state__in=HELD).values_list("owner_id", flat=True))
+    most = {owner: of.running_jobs for owner, of in limits.limits_of_all(list(number)).items()}
+    return sum(
+        waiting if (room := most[owner]) is None else min(waiting, max(0, room - running[owner]))
+        for owner, waiting in number.items()
+    )
 
 
 def is_at_limit(person: int) -> bool:

@@ -66,9 +66,9 @@ def run_search(handle: JobHandle) -> dict[str, Any]:
         _run(handle, search, trial)
         with handle.fenced():
             is_more = services.trials_left(services.locked(search)) > 0
-            # A trial has ended, so what befell the workers of earlier ones is over, and fewer minutes are needed.
+            # Fewer minutes are needed.
             reserved = services.needs(handle.job) if search.kind == Search.Kind.BOT else {}
-            Job.objects.filter(pk=handle.job.pk).update(interruptions=0, reserved=reserved)
+            Job.objects.filter(pk=handle.job.pk).update(reserved=reserved)
         handle.check()
         is_long = time.monotonic() - begun > TOGETHER or handle.should_yield()
         # At a terminal, no worker is to take it.

@@ -210,6 +210,46 @@ def test_what_gives_way_goes_behind_everybody_and_is_in_the_way_of_who_is_ready(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_as_many_give_way_as_wait_and_the_ones_that_have_run_longest(alice: User, bob: User, settings: Any) -> None:
+    settings.LIMIT_RUNNING_JOBS = None
+    running = []
+    for number in range(4):
+        claimed = worker.claim(long_job(alice).pk)
+        assert claimed is not None
+        Job.objects.filter(pk=claimed.pk).update(worker=f"elsewhere:{number}")
+        running.append(claimed)
+
+    def giving_way() -> list[int]:
+        return [number for number, job in enumerate(running) if turns.should_yield(job)]
+
+    def gives_way(number: int) -> None:
+        back = {"state": State.QUEUED, "available_at": timezone.now()}
+        Job.objects.filter(pk=running[number].pk).update(**back)
+
+    def takes(number: int, job: Job) -> None:
+        assert worker.claim(job.pk) is not None
+        Job.objects.filter(pk=job.pk).update(worker=f"elsewhere:{number}")
+
+    short = [submit(bob) for _ in range(2)]
+    waits_since(short[0], 4)
+    assert giving_way() == [0], "the other hasn't waited for long"
+    waits_since(short[1], 4)
+    assert giving_way() == [0, 1]
+    gives_way(0)
+    assert giving_way() == [1], "the worker of the first takes only one"
+    takes(0, short[0])
+    assert giving_way() == [1]
+    gives_way(1)
+    assert giving_way() == [], "its worker is about to take the second"
+    takes(1, short[1])
+    assert giving_way() == []
+    for job in [submit(bob) for _ in range(3)]:
+        waits_since(job, 4)
+    PersonalLimits.objects.create(user=bob, running_jobs=3)
+    assert giving_way() == [2], "only one more of bob's may run"
+
+
+@pytest.mark.django_db(transaction=True)
 def test_what_is_moved_to_the_front_gives_way_no_more(alice: User, bob: User) -> None:
     # It would otherwise be bob's turn.
     worker.claim(submit(alice).pk)

@@ -158,6 +158,37 @@ def test_a_job_lost_three_times_fails_with_the_sentences_of_its_kind(alice: User
     assert advice in job.error_message and job.error_message.endswith(kept or "logs.")
 
 
+def _lost_in_the_middle(job: Job, act: Callable[[JobHandle], object]) -> None:
+    """Claim the job, do something of its work, and lose its worker."""
+    claimed = worker.claim(job.pk)
+    assert claimed is not None
+    act(JobHandle(claimed))
+    Job.objects.filter(pk=job.pk).update(heartbeat_at=timezone.now() - timedelta(days=1))
+    reaper.reap()
+
+
+@pytest.mark.parametrize("get_on", [lambda handle: handle.record("page", {"new": 5}), JobHandle.saved])
+def test_losses_with_progress_in_between_never_fail_a_job(alice: User, get_on: Callable[[JobHandle], object]) -> None:
+    job = submit(alice)
+    for _ in range(3):
+        _lost_in_the_middle(job, lambda handle: None)
+        _lost_in_the_middle(job, get_on)
+    job.refresh_from_db()
+    assert (job.state, job.interruptions) == (State.INTERRUPTED, 1)
+    for _ in range(2):
+        _lost_in_the_middle(job, lambda handle: None)
+    job.refresh_from_db()
+    assert (job.state, job.error_code) == (State.FAILED, "worker_lost")
+
+
+def test_what_a_job_records_each_time_that_it_begins_is_no_progress(alice: User) -> None:
+    job = submit(alice)
+    for kind in ("openings", "before", "resumed"):
+        _lost_in_the_middle(job, lambda handle, kind=kind: handle.record(kind, {}))  # type: ignore[misc]
+    job.refresh_from_db()
+    assert (job.state, job.error_code) == (State.FAILED, "worker_lost")
+
+
 def test_workers_stopped_on_purpose_do_not_count_as_lost(alice: User) -> None:
     job = submit(alice)
     for _ in range(5):

@@ -39,8 +39,8 @@ def a_trial_per_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "TOGETHER", 0.0)
 
 
-def killed_after_first_epoch(job: Job) -> None:
-    """Run an attempt that ends after its first epoch without a trace, as if its process had been killed."""
+def killed_when(job: Job, what: str) -> None:
+    """Run an attempt that ends without a trace when its job tells this, as if its process had been killed."""
     claimed = worker.claim(job.pk)
     assert claimed is not None
 
@@ -48,7 +48,7 @@ def killed_after_first_epoch(job: Job) -> None:
         pass
 
     def kill(kind: str, payload: dict[str, Any]) -> None:
-        if kind == "step":
+        if kind == what:
             raise Killed
 
     with pytest.raises(Killed):
@@ -61,7 +61,7 @@ def test_a_killed_worker_loses_the_running_epoch_at_most(corpus: Corpus, base: T
     whole = finish(search_for(corpus, base, trials=1, space=space)).trials.get()
     search = search_for(corpus, base, trials=1, space=space)
     [job] = jobs_of(search)
-    killed_after_first_epoch(job)
+    killed_when(job, "step")
     trial = search.trials.get()
     assert trial.state == Trial.State.RUNNING and list(trial.points) == ["1"]
     reaper.reap()
@@ -81,9 +81,7 @@ def test_a_trial_that_kills_its_worker_each_time_fails_and_the_others_go_on(corp
     search = search_for(corpus, base, trials=2, space={**SPACE, "epochs": {"choices": [3]}})
     [job] = jobs_of(search)
     for _ in range(3):
-        killed_after_first_epoch(job)
-        # The first epoch is saved, so another kill needs it to be news again.
-        Trial.objects.update(points={})
+        killed_when(job, "progress")
         reaper.reap()
     job.refresh_from_db()
     assert (job.state, job.error_code) == (State.FAILED, "worker_lost")
@@ -157,7 +155,7 @@ def test_trials_run_at_once_share_one_search_and_one_whose_job_is_deleted_begins
 ) -> None:
     search = search_for(corpus, base, trials=5, at_once=2, pruner="none", space={**SPACE, "epochs": {"choices": [2]}})
     first, second = jobs_of(search)
-    killed_after_first_epoch(first)
+    killed_when(first, "step")
     one_attempt(second)
     assert list(search.trials.values_list("number", "job", "state")) == [
         (0, first.pk, "running"),
@@ -213,7 +211,7 @@ def test_minutes_are_reserved_for_added_trials_and_for_the_one_that_runs(
     own = PersonalLimits.objects.create(user=alice, training_minutes_a_day=7)
     search = search_for(corpus, base, trials=3, space={**SPACE, "epochs": {"choices": [2]}})
     [job] = jobs_of(search)
-    killed_after_first_epoch(job)
+    killed_when(job, "step")
     with pytest.raises(limits.LimitReached):
         searches.add_trials(search, 1, by=alice)
     own.training_minutes_a_day = 8
@@ -230,7 +228,7 @@ def test_an_added_trial_has_a_job_of_its_own_beside_one_that_runs(
     search = search_for(corpus, base, trials=1, at_once=2, space={**SPACE, "epochs": {"choices": [2]}})
     [job] = jobs_of(search)
     assert job.reserved["training_minutes_a_day"] == 2
-    killed_after_first_epoch(job)
+    killed_when(job, "step")
     searches.add_trials(search, 1, by=corpus.owner)
     assert [job.reserved["training_minutes_a_day"] for job in jobs_of(search)] == [2, 2]
 

@@ -11,6 +11,7 @@ import pytest
 from django.utils import timezone
 
 from botfactory.accounts.models import User
+from botfactory.jobs import services as jobs
 from botfactory.jobs.errors import JobCancelled
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.models import Job
@@ -25,7 +26,7 @@ from tests.your_data.zips import imported
 from tweets import offered, services
 from tweets.budget import XMonth
 from tweets.models import Corpus
-from tweets.sources.base import RateLimited
+from tweets.sources.base import Page, Post, RateLimited
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -50,6 +51,15 @@ def require_refused(job: Job, corpus: Corpus, posts: int) -> None:
     assert (job.state, job.error_code, corpus.state) == (State.FAILED, "other_account", "ready")
     assert f"{corpus.account} now belongs to another account" in job.error_message
     assert corpus.posts_found == corpus.posts.count() == posts
+
+
+def cleaned_after(cancelled: Job) -> Corpus:
+    """Run the job that a cancelled import has left, and return the corpus."""
+    last = services.last_import(Corpus(pk=cancelled.subject_id))
+    assert last is not None and last != cancelled
+    job, corpus = run(last)
+    assert (job.state, corpus.state) == (State.SUCCEEDED, Corpus.State.READY), job.error_message
+    return corpus
 
 
 def test_posts_of_an_account_that_took_the_handle_over_are_not_mixed_in(account: tuple[Any, str, Corpus]) -> None:
@@ -113,7 +123,8 @@ def test_newer_posts_that_pause_anywhere_are_complete_and_none_is_bought_twice(
     x_api.publish("essayist", make_posts(20, seed=3))
     at_total(17, JobCancelled("Cancelled."))
     job, corpus = run(services.bring_newer(corpus))
-    assert (job.state, corpus.state, corpus.posts_found) == (State.CANCELLED, "ready", 17)
+    assert (job.state, corpus.state, corpus.posts_found) == (State.CANCELLED, "importing", 17)
+    corpus = cleaned_after(job)
     newest = make_posts(5, seed=4)
     x_api.publish("essayist", newest)
     at_total(pause_at, RateLimited("X asks for a pause.", timezone.now() + timedelta(minutes=15)))
@@ -124,6 +135,30 @@ def test_newer_posts_that_pause_anywhere_are_complete_and_none_is_bought_twice(
     assert (job.state, corpus.posts_found) == (State.SUCCEEDED, 37), job.error_message
     assert set(newest) <= set(corpus.posts.values_list("text", flat=True))
     assert XMonth.objects.get().posts == 37
+
+
+@pytest.mark.parametrize("end", [jobs.cancel, lambda job: jobs.delete_jobs(Job.objects.filter(pk=job.pk))])
+def test_who_cancels_waiting_newer_posts_waits_for_no_cleaning(
+    alice: User, bluesky: BlueskyServer, settings: Any, end: Callable[[Job], object]
+) -> None:
+    corpus = run(services.import_handle(owner=alice, handle=ACCOUNTS["bluesky"], network="bluesky"))[1]
+    job, before = services.bring_newer(corpus), corpus.posts_found
+    # As if it had paused after its first page.
+    posts = (Post(f"new-{number}", text, None) for number, text in enumerate(make_posts(20, seed=3)))
+    services.add_page(corpus, Page(tuple(posts), None))
+    settings.LIMIT_QUEUED_JOBS = 1
+    end(job)
+    now = Corpus.objects.get(pk=corpus.pk)
+    assert (now.state, now.posts.filter(cleaned="", dropped="").count()) == (Corpus.State.IMPORTING, 20)
+    now = cleaned_after(job)
+    assert now.posts_found == before + 20 == now.posts_kept + sum(now.dropped.values())
+
+
+def test_newer_posts_that_are_cancelled_before_any_came_leave_nothing_to_do(alice: User, bluesky: BlueskyServer) -> None:
+    corpus = run(services.import_handle(owner=alice, handle=ACCOUNTS["bluesky"], network="bluesky"))[1]
+    job = services.bring_newer(corpus)
+    jobs.cancel(job)
+    assert (services.last_import(corpus), Corpus.objects.get().state) == (job, Corpus.State.READY)
 
 
 def test_a_cancel_after_the_last_post_was_judged_leaves_right_counts(
@@ -139,7 +174,9 @@ def test_a_cancel_after_the_last_post_was_judged_leaves_right_counts(
             raise JobCancelled("Cancelled.")
 
     monkeypatch.setattr(JobHandle, "check", late)
-    job, now = run(services.bring_newer(corpus))
-    assert (job.state, now.state) == (State.CANCELLED, Corpus.State.READY)
+    job, _ = run(services.bring_newer(corpus))
+    assert job.state == State.CANCELLED
+    monkeypatch.setattr(JobHandle, "check", check)
+    now = cleaned_after(job)
     assert now.posts_found == corpus.posts_found + 20
     assert now.posts_kept == now.posts.filter(dropped="").count() == now.posts_found - sum(now.dropped.values())

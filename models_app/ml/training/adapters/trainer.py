@@ -68,6 +68,7 @@ def fine_tune(
     openings: Openings | None = None,
     on_before: Callable[[Sequence[str]], None] | None = None,
     start_guard: CopyGuard | None = None,
+    on_saved: Callable[[], None] = lambda: None,
 ) -> FineTuneResult:
     """Return the adapter trained on `train`, with the best weights on `validation`.
 
@@ -75,7 +76,7 @@ def fine_tune(
     1 to `config.points`, or to the number of steps if that's smaller. Before anything is learned, `on_before` gets
     posts of `start` with some of `train` in its context, unless the job resumes. It gets them before the graphs are
     built, so a person soon has something to read. `start_guard` knows the posts that `start` and its parents learned
-    from. Raises the same errors.
+    from. `on_saved` is called each time that the state between two points is saved. Raises the same errors.
     """
     prebuilt.stand_back()
     require_posts(train, validation)
@@ -88,6 +89,7 @@ def fine_tune(
         on_progress=on_progress,
         control=control,
         start_guard=start_guard,
+        on_saved=on_saved,
     )
     job.take_up()
     if on_start is not None:
@@ -114,6 +116,7 @@ class _FineTune(FineTuning):
         on_progress: Callable[[Progress], None],
         control: Control,
         start_guard: CopyGuard | None,
+        on_saved: Callable[[], None],
     ) -> None:
         if not isinstance(start.network, LlamaConfig):
             raise TypeError(f"An adapter needs a Llama, not a network of kind {start.network.kind}.")
@@ -153,7 +156,7 @@ class _FineTune(FineTuning):
         self._left = self._from_here()
         self._tried: list[Phrases | None] = [None]
         self._lowest = self._lowest_bits = math.inf
-        self._saved = time.monotonic()
+        self._saved, self._on_saved = time.monotonic(), on_saved
 
     def begin(self) -> None:
         config = self._config
@@ -213,6 +216,7 @@ class _FineTune(FineTuning):
             if time.monotonic() - self._saved >= SAVE_SECONDS:
                 self.seconds = time.monotonic() - self.epoch_begun
                 self.save()
+                self._on_saved()
 
     def measured(self, epoch: int, between: Callable[[], None]) -> tuple[Arrays, float, float]:
         return self._learner.weights(), *self._bits(self._sample, self._sample_characters, between)

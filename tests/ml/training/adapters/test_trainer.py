@@ -267,8 +267,10 @@ def test_a_training_that_was_killed_ends_with_the_same_weights(
             raise Killed
         return "go"
 
+    saved: list[bool] = []
     with pytest.raises(Killed):
-        run(control=control)
+        run(control=control, on_saved=lambda: saved.append(True))
+    assert saved, "it says that it gets on, also before the first point"
     kept: list[EpochResult] = []
     again = run(on_start=kept.extend)
     assert [point.epoch for point in again.history] == [1, 2, 3, 4]
