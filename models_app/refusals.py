@@ -43,6 +43,10 @@ def reasons(refused: Refused, max_characters: int, *, has_prompt: bool = False) 
             refused.links,
             ngettext("%(count)s with a made-up link", "%(count)s with a made-up link", refused.links),
         ),
+        (
+            refused.mentions,
+            ngettext("%(count)s with an @name", "%(count)s with an @name", refused.mentions),
+        ),
     ]
     limit = grouped(max_characters)
     return [text % {"count": grouped(count), "limit": limit} for count, text in found if count]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from models_app.house_bans import house_bans
+from models_app.ml.sampling.mentions import MASK
 from models_app.models import TrainedModel
 from models_app.sharing import demo
 from models_app.sharing.rights import gallery_for_user, samples_of
@@ -30,7 +31,8 @@ def with_last_posts(models: Iterable[TrainedModel]) -> list[TrainedModel]:
     bans = house_bans()
     found = list(models)
     for model in found:
-        written: list[str] = getattr(model, "written", None) or []
+        # Early versions left masks of @names in posts.
+        written = [post for post in getattr(model, "written", None) or [] if MASK not in post]
         model.shown_posts = tuple(written[:1]) or tuple(samples_of(model, bans)[:1])
     return found
 

@@ -21,7 +21,7 @@ from django.test import Client
 from botfactory.accounts.models import User
 from botfactory.env import MailServer
 from models_app.keeping.rows import KeptPost
-from models_app.ml.sampling.mentions import masked
+from models_app.ml.sampling.mentions import without
 from models_app.models import Generation, Search, TrainedModel
 from models_app.sharing import rights as sharing
 from tests import pseudo
@@ -98,7 +98,7 @@ def wrong(reader: pseudo.Reader) -> list[str]:
     written = [post for generation in Generation.objects.all() for post in generation.posts]
     written += KeptPost.objects.values_list("text", flat=True)
     for made in TrainedModel.objects.all():
-        written += [masked(sample) for epoch in made.history for sample in epoch.get("samples", [])]
+        written += [without(sample) for epoch in made.history for sample in epoch.get("samples", [])]
         written += sharing.openings_of(made)
         # Held-out posts on the report card, word by word.
         shown = [post["post"] for post in made.report.get("surprise", [])]

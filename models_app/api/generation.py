@@ -30,6 +30,7 @@ from models_app.ml.config import (
     SamplingConfig,
     usual_top_p,
 )
+from models_app.ml.sampling.outcome import Refused
 from models_app.models import Generation, TrainedModel
 from models_app.writing import asking
 from models_app.writing.admission import MAX_CHARACTERS
@@ -71,7 +72,11 @@ class GenerateIn(Input):
         description="Of these, choose only among the most likely ones with this total probability. Null: "
         f"{usual_top_p('llama')} for a fluent bot, {usual_top_p('glr')} for a quick one.",
     )
-    prompt: Text = Field("", max_length=280, description="How each post begins.")
+    prompt: Text = Field(
+        "",
+        max_length=280,
+        description="How each post begins. Its words are whole; “…” or a hyphen at the end lets the last one go on.",
+    )
     seed: int | None = Field(
         None, ge=0, le=2**32 - 1, strict=True, description="Null: a random one, which the answer contains."
     )
@@ -80,7 +85,7 @@ class GenerateIn(Input):
         default=[], max_length=MAX_BANNED, description="Words and phrases that no post may contain."
     )
     copy_guard: bool = Field(True, strict=True, description="Reject posts that are too close to a learned one.")
-    mask_mentions: bool = Field(True, strict=True, description="Replace @names in posts by @…")
+    mask_mentions: bool = Field(True, strict=True, description="Write no @names, except those in the prompt.")
     personal_guard: bool = Field(
         True,
         strict=True,
@@ -144,7 +149,7 @@ class GenerationOut(Output):
             "likeness": [0.93],
             "missing": 0,
             "note": None,
-            "refused": {"copies": 0, "banned": 0, "unfinished": 1, "empty": 0, "house": 0, "personal": 0, "links": 0},
+            "refused": Refused(copies=0, unfinished=1).as_dict(),
             "settings": {
                 "n": 1,
                 "temperature": 0.8,

@@ -18,6 +18,8 @@ HANDLE: Final = r"[@＠][A-Za-z0-9_\u00c0-\u024f]+(?:[@＠][\w.-]*\w)*"
 MENTION: Final = re.compile(rf"(?<![A-Za-z0-9_!#$%&*@＠/]){HANDLE}")
 # Needs at least one letter: #1 is a number.
 HASHTAG: Final = re.compile(r"(?<![\w&/])[#＃](?=\w*[^\W\d_])\w+")
+#: Characters of Thai and Lao, of Burmese, of Khmer and of Japanese: words have several, but no spaces separate them.
+UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\uff66-\uff9f]")
 _APOSTROPHES: Final = "'’ʼ＇`´"
 
 
@@ -30,6 +32,12 @@ def without_space(character: str) -> bool:
 def in_word(character: str) -> bool:
     """Return whether this is a letter, a digit or a combining mark, in any script."""
     return unicodedata.category(character)[0] in "LNM"
+
+
+def in_spaced_word(character: str) -> bool:
+    """Return whether this is in a word that goes on until a space or a sign, as words of most scripts do."""
+    is_unspaced = without_space(character) or UNSPACED.match(character)
+    return (character == "_" or in_word(character)) and not is_unspaced
 
 
 class _Plain(dict[int, "str | None"]):

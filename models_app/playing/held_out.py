@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from models_app import estimates, guards, model_files, report_cards, services
 from models_app.house_bans import house_bans
-from models_app.ml.sampling.mentions import masked
+from models_app.ml.sampling.mentions import MASK, without
 from models_app.ml.training import dataset
 from models_app.models import TrainedModel
 from tweets import learning
@@ -98,11 +98,12 @@ def _known_to_no_parent(model: TrainedModel, posts: list[RealPost]) -> Iterator[
 
 
 def _presentable(posts: Iterator[RealPost]) -> Iterator[RealPost]:
-    """Yield the posts that a bot could show, too: @names masked, no personal data, no banned phrase, not too long."""
+    """Yield the posts that a bot could show, too: no @names, no personal data, no banned phrase, not too long."""
     bans = house_bans()
     for post in posts:
         if len(post.text) > _HOPELESS:
             continue
-        text = masked(post.text)
-        if len(text) <= LONGEST and bans.finds(text) is None and not personal.adds(text):
+        text = without(post.text)
+        is_sayable = text.strip() and MASK not in text
+        if is_sayable and len(text) <= LONGEST and bans.finds(text) is None and not personal.adds(text):
             yield RealPost(post.key, text)

@@ -20,7 +20,7 @@ from botfactory.translation import grouped
 from models_app import services
 from models_app.interval import wilson
 from models_app.ml.config import SamplingConfig
-from models_app.ml.sampling.mentions import masked
+from models_app.ml.sampling.mentions import without
 from models_app.models import Game, TrainedModel
 from models_app.playing import held_out
 from models_app.sharing import permissions
@@ -198,7 +198,7 @@ def answer(game: Game, *, number: int, is_real: bool) -> Game:
 
 def _without_names(post: str) -> str:
     """Return the post as a bot might write it: without @names and personal data."""
-    return personal.mask(masked(post))[0]
+    return personal.mask(without(post))[0]
 
 
 def shown(game: Game) -> list[Shown]:

@@ -19,7 +19,7 @@ from models_app.columns import set_columns
 from models_app.guards import is_version
 from models_app.house_bans import house_bans
 from models_app.ml.sampling.banned_words import HouseBanList
-from models_app.ml.sampling.mentions import masked
+from models_app.ml.sampling.mentions import MASK, without
 from models_app.models import TrainedModel
 from tweets.cleaning import personal
 from tweets.models import Corpus
@@ -219,7 +219,7 @@ def figures_of(model: TrainedModel) -> dict[str, Any] | None:
 
 
 def samples_of(model: TrainedModel, bans: HouseBanList | None = None) -> list[str]:
-    """Return sample posts of the best epoch, or those written when it was shared: no copies, with @names masked.
+    """Return sample posts of the best epoch, or those written when it was shared: no copies, without @names.
 
     Leaves out posts with phrases that have been banned since, and those with personal data that early versions kept.
     `bans`: the current list, for whoever asks about many.
@@ -229,9 +229,10 @@ def samples_of(model: TrainedModel, bans: HouseBanList | None = None) -> list[st
 
 
 def presentable(posts: Iterable[str], bans: HouseBanList | None = None) -> list[str]:
-    """Return the posts that may still be shown, with @names masked: those without banned phrases or personal data."""
+    """Return the posts that may still be shown: without @names, banned phrases and personal data."""
     bans = house_bans() if bans is None else bans
-    return [masked(post) for post in posts if bans.finds(post) is None and not personal.adds(post)]
+    found = [without(post) for post in posts if bans.finds(post) is None and not personal.adds(post)]
+    return [post for post in found if post.strip() and MASK not in post]
 
 
 def openings_of(model: TrainedModel) -> list[str]:

@@ -44,7 +44,7 @@ const answers = {
     return Array.from({ length: count }, () => numbers.next());
   },
   words: ({ texts }) => texts.map(spelling.wordsOf),
-  masked: ({ posts }) => posts.map(([post, prompt]) => spelling.masked(post, prompt)),
+  mentions: ({ posts }) => posts.map(([post, prompt]) => spelling.addsMention(post, prompt)),
   banned: ({ phrases, texts }) => {
     const lists = [new bans.BanList(phrases), new bans.HouseBanList(phrases)];
     return texts.map((text) => lists.map((list) => list.finds(text) ?? null));

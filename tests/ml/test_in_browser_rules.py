@@ -8,10 +8,10 @@ from typing import Final
 
 import numpy as np
 
+from models_app.ml.sampling import mentions
 from models_app.ml.sampling.banned_words import BanList, HouseBanList
 from models_app.ml.sampling.copy_filter import filter_file, guard_file
 from models_app.ml.sampling.copy_guard import CopyGuard
-from models_app.ml.sampling.mentions import masked
 from models_app.ml.words import words
 from tests.fakes.posts import make_posts
 from tweets.cleaning import personal
@@ -29,13 +29,13 @@ def test_words_mentions_and_bans_are_the_same() -> None:
     found = run(
         [
             {"what": "words", "texts": TEXTS},
-            {"what": "masked", "posts": prompted},
+            {"what": "mentions", "posts": prompted},
             {"what": "banned", "phrases": PHRASES, "texts": TEXTS},
             *({"what": "banned", "phrases": [phrase], "texts": TEXTS} for phrase in UNSPACED),
         ]
     )
     assert found[0] == [words(text) for text in TEXTS]
-    assert found[1] == [masked(post, prompt=prompt) for post, prompt in prompted]
+    assert found[1] == [mentions.adds(post, prompt) for post, prompt in prompted]
     lists = (BanList(PHRASES), HouseBanList(PHRASES))
     assert found[2] == [[each.finds(text) for each in lists] for text in TEXTS]
     assert {str(house) for _, house in found[2]} >= {"kill yourself", "art", "None"}

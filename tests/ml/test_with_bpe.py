@@ -126,7 +126,7 @@ def test_a_prompt_that_ends_in_mid_word_is_continued_as_the_word() -> None:
     # The network knows only " love": it could not continue " lo", which is another token.
     sampler = Sampler(favouring(**{" love": 5, "END": 3, " ": 0}))
     posts = sampler.generate(
-        SamplingConfig(count=20, seed=1, prompt="I lo", temperature=0.5, mask_mentions=False)
+        SamplingConfig(count=20, seed=1, prompt="I lo…", temperature=0.5, mask_mentions=False)
     ).posts
     assert all(post.startswith("I love") for post in posts)
 
@@ -134,7 +134,7 @@ def test_a_prompt_that_ends_in_mid_word_is_continued_as_the_word() -> None:
 def test_log_likelihoods_are_those_after_the_prompt() -> None:
     # No post is less likely because of " love", the only token here that continues the prompt.
     sampler = Sampler(favouring(**{" love": -9, "END": 0, "x": 0}))
-    writing = sampler.generate(SamplingConfig(count=20, seed=1, prompt="I lo"), measure=True)
+    writing = sampler.generate(SamplingConfig(count=20, seed=1, prompt="I lo…"), measure=True)
     assert len(set(writing.posts)) > 3 and all(post.startswith("I love") for post in writing.posts)
     for post, nats in zip(writing.posts, writing.nats, strict=True):
         # Each x and the end mark has a probability of one half.

@@ -8,7 +8,7 @@ from models_app.models import TrainedModel
 from tweets import learning
 from tweets.models import Corpus
 
-SAMPLE = "a sample of the best epoch by @somebody"
+SAMPLE = "@somebody a sample of the best epoch"
 SECRET = "the-name-of-the-corpus"
 
 

@@ -155,7 +155,16 @@ def test_a_model_writes_at_once_and_it_is_kept(alice: User, base: TrainedModel, 
         "best_of": 1,
     }
     assert told["likeness"] is None
-    assert sorted(told["refused"]) == ["banned", "copies", "empty", "house", "links", "personal", "unfinished"]
+    assert sorted(told["refused"]) == [
+        "banned",
+        "copies",
+        "empty",
+        "house",
+        "links",
+        "mentions",
+        "personal",
+        "unfinished",
+    ]
     assert told["refused"]["copies"] is not None
     key = str(uuid.uuid4())
     by_base = program.post(f"/models/{base.pk}/generate", {"n": 2}, Idempotency_Key=key).json()

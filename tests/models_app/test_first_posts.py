@@ -72,7 +72,7 @@ def test_a_program_that_shares_gets_them_too(alice: User, bob: User, mute: Train
 def test_a_bot_with_samples_of_its_training_keeps_those(alice: User, bot: TrainedModel) -> None:
     signed_in(alice).post(f"/models/{bot.pk}/share", {"visibility": "public"})
     bot.refresh_from_db()
-    assert bot.samples == [] and len(sharing.samples_of(bot)) == 1 and SAMPLE.startswith("a sample")
+    assert bot.samples == [] and len(sharing.samples_of(bot)) == 1 and "a sample" in SAMPLE
 
 
 def test_a_bot_that_cannot_write_is_shared_without_posts(

@@ -113,7 +113,7 @@ def test_without_names_personal_data_and_banned_phrases(bot: TrainedModel) -> No
     extra = len(named.cleaned) + len(secret.cleaned) - sum(length)
     TrainedModel.objects.filter(pk=bot.pk).update(characters=changed.characters + extra)
     found = {post.key: post.text for post in held_out.posts_of(TrainedModel.objects.get(pk=bot.pk), for_owner=True)}
-    assert found[named.pk].startswith("@… said so") and secret.pk not in found
+    assert found[named.pk].startswith("said so") and secret.pk not in found
 
 
 @pytest.mark.parametrize("what", ["changed", "deleted", "parent"])

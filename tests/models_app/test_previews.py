@@ -58,11 +58,11 @@ def test_a_preview_has_name_label_a_post_and_a_picture(bot: TrainedModel, settin
     told = tags_of(page)
     label = "AI parody of @town.example, not by @town.example."
     assert told["og:title"] == told["twitter:title"] == "Crier" and SECRET not in page
-    assert told["og:description"] == f"{label} “a sample of the best epoch by @…”" == told["twitter:description"]
+    assert told["og:description"] == f"{label} “a sample of the best epoch”" == told["twitter:description"]
     assert told["og:url"] == f"http://testserver/gallery/{bot.pk}/"
     assert told["og:image"].startswith(f"http://testserver/gallery/{bot.pk}/preview.png?v=")
     assert told["og:image"] == told["twitter:image"] and SECRET not in told["og:image:alt"]
-    assert told["og:image:alt"] == f"Crier. {label} “a sample of the best epoch by @…”"
+    assert told["og:image:alt"] == f"Crier. {label} “a sample of the best epoch”"
     assert told["twitter:card"] == "summary_large_image"
     # A name with markup stays text, and a long post is cut.
     bot.name, bot.history = '"><b>', [{"epoch": 1, "samples": ["word " * 100]}]

@@ -16,6 +16,7 @@ def test_each_reason_is_named_with_its_count() -> None:
         "5 with a phrase banned here",
     ]
     assert refusals.reasons(Refused(empty=1), 280, has_prompt=True) == ["1 with nothing after the prompt"]
+    assert refusals.reasons(Refused(mentions=2), 280) == ["2 with an @name"]
     assert refusals.reasons(Refused(), 280) == []
 
 

@@ -170,6 +170,17 @@ def test_a_list_shows_the_last_post_that_the_bot_wrote_for_the_person(
         assert not any(text in page for text in ("an older post", "another", "for somebody else", "a sample"))
 
 
+@pytest.mark.parametrize(
+    ("posts", "shown"), [([" @…", "a whole post"], "a whole post"), ([" @…", "thanks @…"], "a sample")]
+)
+def test_no_list_teases_with_a_post_from_the_time_of_masks(
+    bot: TrainedModel, alice: User, posts: list[str], shown: str
+) -> None:
+    wrote(with_samples(bot, "a sample"), alice, *posts)
+    models = showing.with_last_posts(bot_list.find(TrainedModel.objects.filter(pk=bot.pk), alice))
+    assert [model.shown_posts for model in models] == [(shown,)]
+
+
 def test_bots_with_their_last_posts_cost_two_queries_for_any_number(bot: TrainedModel, alice: User) -> None:
     for number in range(3):
         bot.pk, bot.name, bot.job = uuid.uuid4(), f"Copy {number}", None

@@ -35,7 +35,7 @@ class Command(OwnerCommand):
             help="choose only among the most likely symbols with this total probability (1: all; default: 0.95 for a "
             "fluent bot, 1 for a quick one)",
         )
-        parser.add_argument("--prompt", default="", help="text that each post begins with")
+        parser.add_argument("--prompt", default="", help="text that each post begins with; … lets its last word go on")
         parser.add_argument("--seed", type=int, help="the same seed gives the same posts")
         parser.add_argument("--max-characters", type=int, default=280, help="longest allowed post (default: 280)")
         parser.add_argument(

@@ -1,3 +1,3 @@
-"""Sampling: draws posts, rejects the ones that must not be shown, and masks @names."""
+"""Sampling: draws posts, rejects the ones that must not be shown, and keeps @names out."""
 
 from __future__ import annotations

@@ -9,10 +9,8 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
-from models_app.ml.words import folded, in_word, without_space
+from models_app.ml.words import UNSPACED, folded, in_word, without_space
 
-#: Characters of Thai and Lao, of Burmese and of Khmer: words have several, but no spaces separate them.
-_UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 #: Characters used in place of a letter.
 _LETTERS: Final = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", "$": "s"}
 _LOOKALIKE: Final = re.compile(r"[013457]|(?<=\w)[@$](?=\w)")
@@ -59,7 +57,7 @@ def _parted(left: str, right: str) -> bool:
     """Return whether a word can end between these characters. Either can be empty, at the edge of the text."""
     if not left or not right or without_space(left) or without_space(right):
         return True
-    if _UNSPACED.match(left) or _UNSPACED.match(right):
+    if UNSPACED.match(left) or UNSPACED.match(right):
         # A combining mark, such as a vowel sign, belongs to the letter before it.
         return unicodedata.category(right)[0] != "M"
     return not (_joins(left) and _joins(right))

@@ -59,8 +59,7 @@ class Beginnings:
             text = _without_last_word(text)
         if len(text) <= max(len(shown), len(self._judging.config.prompt)):
             return shown
-        post, refused = self._judging.judged(text)
-        return shown if refused else post
+        return shown if self._judging.refused(text) else text
 
 
 def _last_word(text: str) -> str:

@@ -9,10 +9,9 @@ from typing import Final
 from models_app.ml.config import SamplingConfig
 from models_app.ml.words import words
 
-from . import links
+from . import links, mentions
 from .banned_words import BanList, HouseBanList
 from .copy_guard import CopyGuard
-from .mentions import masked
 
 #: What a bot adds to a prompt is compared by itself from this many words on. Shorter endings are often common phrases.
 MIN_ADDED: Final = 6
@@ -51,16 +50,22 @@ class Judge:
         """Whether there is anything to compare posts with."""
         return bool(self.guard) or self.accept is not None
 
-    def judged(self, text: str) -> tuple[str, str | None]:
-        """Return the post that a draft becomes, and why it's rejected, as a name of `Refused`, or None."""
+    def refused(self, text: str) -> str | None:
+        """Return why a draft is rejected, as a name of `Refused`, or None if it becomes a post."""
         config = self.config
         if text.strip() == config.prompt.strip():
-            return text, "empty"
+            return "empty"
         if any(self._is_copy(part) for part in self._parts(text)):
-            return text, "copies"
-        # Masked after the copy check, so that a mask can't hide a copy.
-        post = masked(text, prompt=config.prompt) if config.mask_mentions else text
-        return post, self._reason(post)
+            return "copies"
+        if self.banned.finds(text):
+            return "banned"
+        if self.house is not None and self.house.finds(text):
+            return "house"
+        if self.personal is not None and self.personal(text, config.prompt):
+            return "personal"
+        if config.link_guard and links.adds(text, config.prompt):
+            return "links"
+        return "mentions" if config.mask_mentions and mentions.adds(text, config.prompt) else None
 
     def _parts(self, text: str) -> Iterator[str]:
         """Yield what must not be a copy: the text, and what the bot added, because a long prompt could hide a copy."""
@@ -73,13 +78,3 @@ class Judge:
         if self.guard is not None and self.guard.is_copy(text):
             return True
         return self.accept is not None and not self.accept(text)
-
-    def _reason(self, post: str) -> str | None:
-        prompt = self.config.prompt
-        if self.banned.finds(post):
-            return "banned"
-        if self.house is not None and self.house.finds(post):
-            return "house"
-        if self.personal is not None and self.personal(post, prompt):
-            return "personal"
-        return "links" if self.config.link_guard and links.adds(post, prompt) else None

@@ -12,8 +12,8 @@ class Refused:
 
     copies: too close to a learned post, None if there was nothing to compare with; banned: contains a word on the ban
     list; unfinished: no end mark within the limit; empty: only the prompt and spaces; house: contains a phrase banned
-    on this installation; personal: contains personal data that the prompt doesn't; links: contains a link that the
-    prompt doesn't.
+    on this installation; personal: contains personal data that the prompt doesn't; links, mentions: contains a
+    link or an @name that the prompt doesn't.
     """
 
     copies: int | None = None
@@ -23,10 +23,11 @@ class Refused:
     house: int = 0
     personal: int = 0
     links: int = 0
+    mentions: int = 0
 
     @property
     def total(self) -> int:
-        return (self.copies or 0) + self.banned + self.unfinished + self.empty + self.house + self.personal + self.links
+        return sum(number or 0 for number in self.as_dict().values())
 
     def as_dict(self) -> dict[str, int | None]:
         return asdict(self)

@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ from models_app.ml.networks.states import State
 from models_app.ml.vocabulary import vocabulary_of
 from models_app.ml.vocabulary.utf8 import utf8
 
+from . import mentions
 from .banned_words import BanList, HouseBanList
 from .beginnings import Beginnings, OnBeginnings
 from .choice import Draft, Likeness, best
@@ -110,8 +111,8 @@ class Sampler:
 
         A post is rejected and drawn again, up to 10 tries in total, if it doesn't end within max_characters (more tries
         below 280 characters, fewer above), adds only spaces, copies a post that `guard` knows (or `accept` returns
-        False), contains a banned word of `config.banned` or `house`, personal data that `personal` finds, or with
-        `config.link_guard` a link.
+        False), contains a banned word of `config.banned` or `house`, personal data that `personal` finds, with
+        `config.link_guard` a link, or with `config.mask_mentions` an @name.
 
         With `config.is_greedy`, all posts would be the same, so there's only one. If it doesn't end, it's cut where the
         end mark was most likely.
@@ -190,8 +191,8 @@ class Sampler:
         Calls `on_beginnings` as `Beginnings` does, unless drafts are chosen at the end.
         """
         check(config, house)
-        config = config.usual_for(self._kind)
         prompt = Prompt.of(config.prompt, self._vocabulary)
+        config = replace(config.usual_for(self._kind), prompt=prompt.text)
         judging = Judge.of(config, guard=guard, house=house, personal=personal, accept=accept)
         chooses = config.drafts_to_write > config.posts_to_write
         measure = measure or chooses
@@ -204,7 +205,8 @@ class Sampler:
             """Set the row's post, or the reason for its rejection."""
             if not (row.is_ended or cut):
                 return  # perhaps in the middle of a character
-            row.post, row.refused = judging.judged(row.text.decode(errors="ignore" if cut else "strict"))
+            row.post = row.text.decode(errors="ignore" if cut else "strict")
+            row.refused = judging.refused(row.post)
             if row.refused is None and on_post is not None and not chooses:
                 on_post(row.place, row.post)
 
@@ -248,7 +250,8 @@ class Sampler:
                             missing.append((place, tries))
         copies = refused["copies"] if judging.knows_copies else None
         reasons = {
-            reason: refused[reason] for reason in ("banned", "unfinished", "empty", "house", "personal", "links")
+            reason: refused[reason]
+            for reason in ("banned", "unfinished", "empty", "house", "personal", "links", "mentions")
         }
         drafts = [accepted[place] for place in sorted(accepted)]
         found = best(drafts, config.count, likeness) if chooses else [(draft, None) for draft in drafts]
@@ -275,13 +278,23 @@ class Sampler:
         """Draw the rows as a batch, each judged as it ends. Unfinished ones have max_characters."""
         vocabulary, tables = self._vocabulary, self._vocabulary.tables
         assert config.top_p is not None  # `usual_for` has set it
+        names = vocabulary.containing(mentions.SIGN)
         running = list(rows)
         logits, state = yield from self._primed(prompt, len(rows))
         automaton = np.full(len(rows), prompt.state)
         in_prompt = True
         while running:
             barred = tables.barred[automaton]  # (B, size)
-            in_prompt = in_prompt and hold_to(prompt, [row.text for row in running], barred, vocabulary)
+            texts = [row.text for row in running]
+            in_prompt = in_prompt and hold_to(prompt, texts, barred, vocabulary)
+            if config.mask_mentions:
+                past = [place for place, text in enumerate(texts) if len(text) >= len(prompt.whole)]
+                needy = mentions.bar(logits, barred, past, names)
+                if not config.is_greedy:
+                    for place in needy:
+                        # Right behind the prompt, the others would need one, too.
+                        if len(texts[place]) > len(prompt.whole):
+                            running[place].refused = "mentions"
             if config.is_greedy:
                 note_chance_to_end(running[0], logits[0] + barred[0], vocabulary.end, len(config.prompt))
             temperature = 0 if config.is_greedy else config.temperature
@@ -298,11 +311,13 @@ class Sampler:
             keep = [
                 place
                 for place, (row, symbol, characters) in enumerate(drawn)
-                if extend(row, vocabulary.symbol_bytes[symbol], characters, symbol == vocabulary.end, config)
+                if row.refused != "mentions"
+                and extend(row, vocabulary.symbol_bytes[symbol], characters, symbol == vocabulary.end, config)
             ]
             if len(keep) < len(running):
                 for place in sorted(set(range(len(running))) - set(keep)):
-                    judge(running[place])
+                    if running[place].refused == "unfinished":
+                        judge(running[place])
                 running = [running[place] for place in keep]
                 symbols, automaton = symbols[keep], automaton[keep]
                 state = state.pick(np.array(keep, np.intp))

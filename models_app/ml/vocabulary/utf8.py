@@ -6,6 +6,7 @@ U+10FFFF), so a sampler that obeys it can't write anything else.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -63,6 +64,30 @@ def _tables() -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]:
 # All (STATES, 256): the state after a byte (meaningful only where ALLOWED), whether that byte is allowed, and whether a
 # bot may write it (no control characters except the line feed).
 NEXT_STATE, ALLOWED, WRITABLE = _tables()
+
+
+#: Above, there are no words and no signs: unassigned characters, and those for private use.
+_BEYOND: Final = 0x40000
+
+
+def first_bytes(data: bytes) -> bytes:
+    """Return the bytes of the first character of this text, which may be incomplete."""
+    return data[: 1 if data[0] < 0x80 else 2 if data[0] < 0xE0 else 3 if data[0] < 0xF0 else 4]
+
+
+def is_incomplete(data: bytes) -> bool:
+    """Return whether these are fewer bytes than a character has."""
+    return not data or len(first_bytes(data + b"\x80" * 3)) > len(data)
+
+
+def can_be(character: bytes, fits: Callable[[str], bool]) -> bool:
+    """Return whether a character that is or begins with these bytes fits."""
+    length = len(first_bytes(character + b"\x80" * 3))
+    code = character[0] if length == 1 else character[0] & (0x7F >> length)
+    for byte in character[1:]:
+        code = code << 6 | byte & 0x3F
+    bits = 6 * (length - len(character))
+    return any(fits(chr(each)) for each in range(code << bits, min((code + 1) << bits, _BEYOND)))
 
 
 def utf8(text: str) -> bytes:

@@ -11,15 +11,25 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from models_app.ml.words import in_spaced_word
 
 from . import utf8
 
 Symbols = NDArray[np.integer[Any]]
 _Scalar = TypeVar("_Scalar", bound=np.generic)
+
+
+def _outside(character: str) -> bool:
+    return not in_spaced_word(character)
+
+
+#: By whether a character is wanted in a word.
+_FITS: Final = {True: in_spaced_word, False: _outside}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +89,38 @@ class Vocabulary(ABC):
     def heal(self, symbols: Symbols) -> tuple[Symbols, bytes]:
         """Return the symbols without the last few, and the bytes of those, which the next symbols must begin with.
 
-        A prompt can end in the middle of a word, where its last symbols aren't those of the whole word.
+        The last symbols of a part of a word can be others than those of the whole word.
         """
         return symbols, b""
 
     def continuing(self, pending: bytes) -> NDArray[np.intp]:
-        """Return the symbols that begin with these bytes, and those that are their beginning."""
-        found = []
-        for size in range(1, len(pending) + 1):
-            beginning = pending[:size]
-            # UTF-8 has no byte 0xFF, so this sorts after everything with this beginning.
-            after = beginning + b"\xff" if size == len(pending) else beginning + b"\0"
-            first, last = bisect_left(self._sorted, beginning), bisect_left(self._sorted, after)
-            found.append(self._order[first:last])
+        """Return the symbols that begin with these bytes; without any, the longest that is their beginning.
+
+        White space can also be written in parts: the network reads a space as part of the word behind it.
+        """
+        found = [self._between(pending, pending + b"\xff")]
+        for size in range(len(pending) - 1, 0, -1):
+            if sum(map(len, found)) and not pending.isspace():
+                break
+            found.append(self._between(pending[:size], pending[:size] + b"\0"))
         return np.concatenate(found)
+
+    def beginning(self, begun: bytes, *, in_word: bool) -> NDArray[np.intp]:
+        """Return the symbols that make a character in a word of these bytes, or one that isn't, or can become one.
+
+        begun: the bytes of a character that isn't complete, or none. Words are those that spaces separate.
+        """
+        if not begun:
+            return self._beginning[in_word]
+
+        # Only bytes from 80 to BF continue a character.
+        continuing = self._between(b"\x80", b"\xc0").tolist()
+        made = {each: utf8.first_bytes(begun + self.symbol_bytes[each]) for each in continuing}
+        return np.array([each for each in continuing if utf8.can_be(made[each], _FITS[in_word])], np.intp)
+
+    def containing(self, data: bytes) -> NDArray[np.intp]:
+        """Return the symbols that contain these bytes."""
+        return np.array([symbol for symbol, own in enumerate(self.symbol_bytes) if data in own], np.intp)
 
     @cached_property
     def byte_lengths(self) -> NDArray[np.intp]:
@@ -133,10 +161,28 @@ class Vocabulary(ABC):
             table.setflags(write=False)
         return Tables(states, allowed, completed, barred)
 
+    def _between(self, first: bytes, after: bytes) -> NDArray[np.intp]:
+        """Return the symbols from these bytes on and before those. UTF-8 has no byte 0xFF, which sorts after all."""
+        return self._order[bisect_left(self._sorted, first) : bisect_left(self._sorted, after)]
+
+    @cached_property
+    def _beginning(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The symbols whose first character isn't in a word, and those where it is; incomplete ones can be in both."""
+        by_character: dict[bytes, list[int]] = {}
+        for symbol in self._order.tolist():
+            by_character.setdefault(utf8.first_bytes(self.symbol_bytes[symbol]), []).append(symbol)
+        found: tuple[list[int], list[int]] = ([], [])
+        for character, symbols in by_character.items():
+            for in_word in (False, True):
+                if utf8.can_be(character, _FITS[in_word]):
+                    found[in_word].extend(symbols)
+        return np.array(found[False], np.intp), np.array(found[True], np.intp)
+
     @cached_property
     def _order(self) -> NDArray[np.intp]:
-        """The symbols with bytes, in the order of these."""
-        with_bytes = [symbol for symbol in range(self.size) if self.symbol_bytes[symbol]]
+        """The symbols with bytes that a bot may write, in the order of these."""
+        writable = np.flatnonzero((self.tables.barred == 0).any(axis=0)).tolist()
+        with_bytes = [symbol for symbol in writable if self.symbol_bytes[symbol]]
         return np.array(sorted(with_bytes, key=self.symbol_bytes.__getitem__), np.intp)
 
     @cached_property

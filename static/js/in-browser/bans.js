@@ -1,9 +1,7 @@
 // Words and phrases that no post may contain, as in models_app/ml/sampling/banned_words.py.
 
-import { folded, inWord, LETTER, withoutSpace } from "./spelling.js";
+import { folded, inWord, LETTER, UNSPACED, withoutSpace } from "./spelling.js";
 
-/** Characters of Thai and Lao, of Burmese and of Khmer: words have several, but no spaces separate them. */
-const UNSPACED = /[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]/;
 const MARK = /\p{M}/u;
 /** Characters used in place of a letter. */
 const LETTERS = { 0: "o", 1: "i", 3: "e", 4: "a", 5: "s", 7: "t", "@": "a", $: "s" };

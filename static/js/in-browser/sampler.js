@@ -5,8 +5,8 @@ import { BanList, HouseBanList } from "./bans.js";
 import { copyOf } from "./networks.js";
 import { addsPersonal } from "./personal.js";
 import { Random } from "./random.js";
-import { lengthOf, masked, stripped, wordsOf } from "./spelling.js";
-import { Automaton, BARRED, holdTo, promptOf } from "./vocabulary.js";
+import { addsMention, lengthOf, stripped, wordsOf } from "./spelling.js";
+import { Automaton, BARRED, holdTo, holdToWord, isIncomplete, promptOf } from "./vocabulary.js";
 
 /** Tries for each post, and the characters to spend on those that don't end. */
 const TRIES = 10;
@@ -21,6 +21,9 @@ const MIN_ADDED = 6;
 /** With more symbols than FEW, a draw takes two steps: a group of symbols, then one of them. */
 const FEW = 256;
 const GROUP = 64;
+/** A sentence needs a name where an @ is so many times as likely as any other symbol. */
+const NEEDED = 9;
+const SIGN = 0x40;
 
 /**
  * @typedef {{
@@ -46,6 +49,8 @@ export class Sampler {
     this.network = network;
     this.automaton = new Automaton(network.vocabulary);
     this.guard = guard;
+    const symbols = Array.from({ length: network.vocabulary.size }, (_, symbol) => symbol);
+    this.names = symbols.filter((symbol) => network.vocabulary.bytesOf(symbol).includes(SIGN));
     this.house = new HouseBanList(house);
   }
 
@@ -59,7 +64,7 @@ export class Sampler {
     const random = new Random(sampling.seed);
     /** By place: the draft that replaces a refused one takes its place. */
     const posts = new Map();
-    const refused = { copies: 0, banned: 0, unfinished: 0, empty: 0, house: 0, personal: 0 };
+    const refused = { copies: 0, banned: 0, unfinished: 0, empty: 0, house: 0, personal: 0, mentions: 0 };
     const spent = sampling.max_characters + BEGINNING;
     const unfinished = Math.max(MIN_TRIES, Math.floor(WASTE / spent));
     const missing = Array.from({ length: isGreedy ? 1 : sampling.count }, (_, place) => ({ place, unfinished: 0, others: 0 }));
@@ -88,7 +93,7 @@ export class Sampler {
     const { size, end } = this.network.vocabulary;
     const prompt = promptOf(sampling.prompt, this.network.vocabulary);
     const { logits: opening, state } = this.#primed(prompt.symbols);
-    const characters = lengthOf(sampling.prompt);
+    const characters = lengthOf(prompt.text);
     const rows = Array.from({ length: count }, () => begun(prompt));
     let running = rows.map((row) => ({ row, state: copyOf(state) }));
     let logits = new Float32Array(count * size);
@@ -96,7 +101,7 @@ export class Sampler {
     while (running.length) {
       for (const [place, { row }] of running.entries()) {
         const own = logits.subarray(place * size, (place + 1) * size);
-        this.#bar(own, row, prompt.whole);
+        this.#bar(own, row, prompt, isGreedy);
         if (isGreedy) noteChanceToEnd(row, own, characters, end);
       }
       const numbers = () => running.map(() => (isGreedy ? 0 : random.next()));
@@ -108,13 +113,14 @@ export class Sampler {
       });
       const going = [];
       for (const [place, one] of running.entries()) {
+        if (one.row.refused === "mentions") continue;
         if (this.#extend(one.row, symbols[place], sampling)) going.push({ ...one, symbol: symbols[place] });
         else {
           if (isGreedy && !one.row.isEnded && one.row.bestEnd) {
             one.row.text.length = one.row.bestEnd;
             one.row.isEnded = true;
           }
-          this.#judge(one.row, sampling, banned);
+          this.#judge(one.row, prompt.text, banned);
           if (one.row.refused === null) yield one.row.post;
         }
       }
@@ -137,11 +143,27 @@ export class Sampler {
   }
 
   /** Rule out what may not follow. The prompt alone isn't a post. @param {Row} row */
-  #bar(logits, row, prompt) {
+  #bar(logits, row, { whole, goesOn }, isGreedy) {
+    const { vocabulary } = this.network;
     const next = this.automaton.next[row.automaton];
     for (let symbol = 0; symbol < logits.length; symbol += 1) if (next[symbol] === BARRED) logits[symbol] = -Infinity;
-    if (row.text.length < prompt.length) holdTo(prompt.slice(row.text.length), logits, this.network.vocabulary);
-    else if (row.text.length === prompt.length) logits[this.network.vocabulary.end] = -Infinity;
+    if (row.text.length < whole.length) return holdTo(whole.slice(row.text.length), logits, vocabulary);
+    const added = row.text.slice(whole.length);
+    if (!added.length) logits[vocabulary.end] = -Infinity;
+    if (goesOn !== null && isIncomplete(added)) holdToWord(added, goesOn, logits, vocabulary);
+    const likeliestName = this.#barNames(logits);
+    // Right behind the prompt, the others would need one, too.
+    if (!isGreedy && added.length && likeliestName > logits[likeliest(logits)] + Math.log(NEEDED)) row.refused = "mentions";
+  }
+
+  /** Rule out the symbols with an @, so that the bot names nobody. Returns the highest of their logits. */
+  #barNames(logits) {
+    let highest = -Infinity;
+    for (const symbol of this.names) {
+      highest = Math.max(highest, logits[symbol]);
+      logits[symbol] = -Infinity;
+    }
+    return highest;
   }
 
   /** Append a symbol; return whether the post goes on. @param {Row} row */
@@ -161,18 +183,15 @@ export class Sampler {
   }
 
   /** Set the post, or the reason to refuse it. @param {Row} row */
-  #judge(row, { prompt }, banned) {
+  #judge(row, prompt, banned) {
     if (!row.isEnded) return;
     row.post = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(new Uint8Array(row.text));
     if (stripped(row.post) === stripped(prompt)) row.refused = "empty";
     else if (this.#isCopy(row.post, prompt)) row.refused = "copies";
-    else {
-      // Masked after the copy check, so that a mask can't hide a copy.
-      row.post = masked(row.post, prompt);
-      row.refused = banned.finds(row.post) === undefined ? null : "banned";
-      if (row.refused === null && this.house.finds(row.post) !== undefined) row.refused = "house";
-      if (row.refused === null && addsPersonal(row.post, prompt)) row.refused = "personal";
-    }
+    else if (banned.finds(row.post) !== undefined) row.refused = "banned";
+    else if (this.house.finds(row.post) !== undefined) row.refused = "house";
+    else if (addsPersonal(row.post, prompt)) row.refused = "personal";
+    else row.refused = addsMention(row.post, prompt) ? "mentions" : null;
   }
 
   /** Return whether the post, or what the bot added, is a copy: a long prompt could hide one. */
@@ -184,7 +203,7 @@ export class Sampler {
 }
 
 /** @returns {Row} */
-function begun({ text, characters, state }) {
+function begun({ begun: text, characters, state }) {
   return {
     text: [...text],
     characters,

@@ -25,7 +25,6 @@ const HIDDEN = new RegExp(
   `(?:(?<![A-Za-z0-9_/])|((?<=/)|(?<=[Rr][Tt])(?<![A-Za-z0-9_+~.\\-][Rr][Tt])))(?:${AT_SERVER}|${DOMAIN}|${HANDLE})`,
   "gu",
 );
-const MASK = "@…";
 const APOSTROPHES = "'’ʼ＇`´";
 const CHEROKEE = /[\u13a0-\u13f5\u13f8-\u13fd\uab70-\uabbf]/;
 const SPACES = new RegExp(`[${SPACE}]+`, "gu");
@@ -57,8 +56,15 @@ export function withoutSpace(character) {
 
 export const inWord = (character) => IN_WORD.test(character);
 
+/** Characters of Thai and Lao, of Burmese, of Khmer and of Japanese: words have several, but no spaces separate them. */
+export const UNSPACED = /^[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\uff66-\uff9f]/;
+
+/** Return whether this is in a word that goes on until a space or a sign, as words of most scripts do. */
+export const inSpacedWord = (character) =>
+  (character === "_" || inWord(character)) && !withoutSpace(character) && !UNSPACED.test(character);
+
 /** `str.casefold()` */
-export function casefolded(text) {
+function casefolded(text) {
   let out = "";
   for (const character of text) {
     if (character === "ı") out += character;
@@ -101,16 +107,12 @@ export function wordsOf(text) {
 /** Return the characters of a text without words, such as emoji. */
 export const signsOf = (text) => ownText(text).replaceAll(" ", "");
 
-/** Return the text with each @mention replaced by `@…`, except in the prompt and for accounts it mentions. */
-export function masked(text, prompt) {
-  const named = new Set([...prompt.matchAll(HIDDEN)].map(([mention]) => casefolded(mention)));
-  const links = linksOf(text);
-  return text.replace(HIDDEN, (mention, others, at) => {
-    if (others !== undefined && links.some(([begin, end]) => begin < at && at < end)) return mention;
-    if (named.has(casefolded(mention)) || at + mention.length <= prompt.length) return mention;
-    const typed = prompt.slice(at);
-    // The prompt begins this handle and the model continued it.
-    return typed.length > 1 ? `${typed}…` : MASK;
+/** Return whether the post mentions somebody whom its prompt doesn't. */
+export function addsMention(post, prompt) {
+  const links = linksOf(post);
+  return [...post.matchAll(HIDDEN)].some(({ 0: mention, 1: others, index }) => {
+    const isInLink = others !== undefined && links.some(([begin, end]) => begin < index && index < end);
+    return !isInLink && index + mention.length > prompt.length;
   });
 }
 

@@ -1,5 +1,7 @@
 // The symbols of a network, as in models_app/ml/vocabulary: the bytes of UTF-8, or tokens of several bytes. Which symbol
-// may follow, so that a bot writes only valid UTF-8, and how a prompt is read that may end in the middle of a word.
+// may follow, so that a bot writes only valid UTF-8, and how a prompt is read.
+
+import { inSpacedWord } from "./spelling.js";
 
 /** @typedef {{size: number, end: number, bytesOf: (symbol: number) => Uint8Array, encode: (text: string) => number[],
  *   heal: (symbols: number[], text: string) => number}} Vocabulary */
@@ -166,15 +168,31 @@ export class Automaton {
   }
 }
 
+const endsInWord = (text) => text !== "" && inSpacedWord([...text].at(-1));
+
+/** Return the text of a prompt, and whether its last word goes on, null if it doesn't end in one. */
+function read(typed) {
+  for (const dots of ["…", "..."]) {
+    const text = typed.endsWith(dots) ? typed.slice(0, -dots.length) : "";
+    if (endsInWord(text)) return { text, goesOn: true };
+  }
+  if (typed.endsWith("-") && endsInWord(typed.slice(0, -1))) return { text: typed, goesOn: true };
+  return { text: typed, goesOn: endsInWord(typed) ? false : null };
+}
+
 /**
- * How posts begin. text: the bytes that the network reads, as `symbols`; characters: the complete ones in them; state: of
- * the automaton after them. The rest of `whole` is drawn, from the symbols that continue it.
- * @param {string} text
+ * How posts begin. text: the beginning of the posts; goesOn: see `read`; begun: the bytes that the network reads, as
+ * `symbols`; characters: the complete ones in them; state: of the automaton after them. The rest of `whole` is drawn, from
+ * the symbols that continue it.
+ * @param {string} typed
  * @param {Vocabulary} vocabulary
  */
-export function promptOf(text, vocabulary) {
+export function promptOf(typed, vocabulary) {
+  const { text, goesOn } = read(typed);
   const all = vocabulary.encode(text);
-  const symbols = all.slice(0, vocabulary.heal(all, text));
+  // Behind a whole word and behind a hyphen, another symbol begins.
+  const heals = goesOn === null || text !== typed;
+  const symbols = heals ? all.slice(0, vocabulary.heal(all, text)) : all;
   const bytes = symbols.flatMap((symbol) => [...vocabulary.bytesOf(symbol)]);
   let state = 0;
   let characters = 0;
@@ -183,14 +201,55 @@ export function promptOf(text, vocabulary) {
     state = NEXT[state][byte] === BARRED ? 0 : NEXT[state][byte];
     if (state === 0) characters += 1;
   }
-  return { whole: [...utf8(text)], text: bytes, symbols, characters, state };
+  return { text, goesOn, whole: [...utf8(text)], begun: bytes, symbols, characters, state };
 }
+
+const WHITE = new Set([0x20, 0x0a]);
 
 /** Rule out the symbols that don't continue these bytes. @param {Vocabulary} vocabulary */
 export function holdTo(pending, logits, vocabulary) {
-  for (let symbol = 0; symbol < logits.length; symbol += 1) {
+  // How many of the bytes each symbol has, if it can be written.
+  const sizes = Array.from(logits, (logit, symbol) => {
     const bytes = vocabulary.bytesOf(symbol);
-    const fits = bytes.length > 0 && bytes.every((byte, place) => place >= pending.length || byte === pending[place]);
-    if (!fits) logits[symbol] = Number.NEGATIVE_INFINITY;
+    const fits = logit > -Infinity && bytes.every((byte, place) => place >= pending.length || byte === pending[place]);
+    return fits ? Math.min(bytes.length, pending.length) : 0;
+  });
+  // White space can also be written in parts.
+  const least = pending.every((byte) => WHITE.has(byte)) ? 1 : Math.max(...sizes);
+  for (let symbol = 0; symbol < logits.length; symbol += 1) if (sizes[symbol] < least) logits[symbol] = -Infinity;
+}
+
+/** How many bytes the character has that begins with this one. */
+const lengthFrom = (lead) => (lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4);
+/** Above, there are no words and no signs. */
+const BEYOND = 0x40000;
+/** By bytes and what is wanted. */
+const known = new Map();
+
+/** Return whether a character that is or begins with these bytes is in a word that spaces separate, or isn't. */
+function canBe(bytes, isInWord) {
+  const key = `${bytes} ${isInWord}`;
+  let found = known.get(key);
+  if (found === undefined) {
+    const length = lengthFrom(bytes[0]);
+    const code = bytes.slice(1).reduce((sum, byte) => sum * 64 + (byte & 0x3f), length === 1 ? bytes[0] : bytes[0] & (0x7f >> length));
+    const many = 64 ** (length - bytes.length);
+    found = false;
+    for (let each = code * many; each < Math.min((code + 1) * many, BEYOND) && !found; each += 1)
+      found = inSpacedWord(String.fromCodePoint(each)) === isInWord;
+    known.set(key, found);
+  }
+  return found;
+}
+
+/** Return whether these are fewer bytes than a character has. */
+export const isIncomplete = (bytes) => !bytes.length || bytes.length < lengthFrom(bytes[0]);
+
+/** Rule out the symbols that make no character in a word of these bytes, or make one. @param {Vocabulary} vocabulary */
+export function holdToWord(begun, isInWord, logits, vocabulary) {
+  for (let symbol = 0; symbol < logits.length; symbol += 1) {
+    if (logits[symbol] === -Infinity) continue;
+    const bytes = [...begun, ...vocabulary.bytesOf(symbol)];
+    if (symbol === vocabulary.end || !canBe(bytes.slice(0, lengthFrom(bytes[0])), isInWord)) logits[symbol] = -Infinity;
   }
 }

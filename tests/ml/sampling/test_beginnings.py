@@ -76,9 +76,10 @@ def test_while_it_says_what_a_learned_post_says_it_waits() -> None:
     assert Watched(copy_guard=False).grow(f"{LEARNED} ")[-1] == LEARNED
 
 
-def test_a_banned_word_never_shows_and_a_name_is_masked() -> None:
+def test_a_banned_word_never_shows_nor_does_a_name() -> None:
     assert Watched(banned=("darn",)).grow("oh darn it all ") == ["oh"]
-    assert Watched().grow("hi @somebody there ") == ["hi", "hi @…", "hi @… there"]
+    assert Watched().grow("hi @somebody there ") == ["hi"]
+    assert Watched(mask_mentions=False).grow("hi @somebody ") == ["hi", "hi @somebody"]
 
 
 def test_a_number_of_several_words_never_shows_in_part() -> None:

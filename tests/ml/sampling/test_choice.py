@@ -89,7 +89,7 @@ def test_log_likelihoods_are_those_of_the_evaluation(checkpoint: Checkpoint) -> 
         assert -nats / math.log(2) == pytest.approx(evaluate(checkpoint, [post]).bits_per_character, rel=1e-3)
     assert Sampler(checkpoint).generate(config).nats == []
     # The prompt isn't the bot's.
-    for part in ("", "aab"):
+    for part in ("", "aab "):
         begun = Sampler(AB).generate(SamplingConfig(count=20, seed=3, prompt=part), measure=True)
         np.testing.assert_allclose(begun.nats, -math.log(3), rtol=1e-3)
 

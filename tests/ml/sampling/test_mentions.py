@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models_app.ml.sampling.mentions import MASK, masked
+from models_app.ml.sampling.mentions import MASK, adds, masked, without
 from models_app.ml.words import MENTION
 
 
@@ -40,26 +40,40 @@ def test_each_name_is_hidden_and_all_else_stays(text: str, expected: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("prompt", "text", "expected"),
+    ("prompt", "added", "expected"),
     [
-        ("@Bob says", "@Bob says @bob and @ann", "@Bob says @bob and @…"),
-        ("hi @al", "hi @alice and @al", "hi @al… and @al"),
-        ("hi @", "hi @alice", "hi @…"),
-        ("@al", "@al", "@al"),
-        ("", "@al", "@…"),
-        (
-            "to @alice.bsky.social ",
-            "to @alice.bsky.social @Alice.bsky.social @alice.dev",
-            "to @alice.bsky.social @Alice.bsky.social @…",
-        ),
-        ("hi @alice.bs", "hi @alice.bsky.social", "hi @alice.bs…"),
-        ("w/@Al", "w/@Al, @al and RT@bob", "w/@Al, @al and RT@…"),
-        ("*@Al*", "*@Al* @al #@al &@bob", "*@Al* @al #@al &@…"),
-        ("hi @", "hi @@alice", "hi @@…"),
+        ("@Bob says", " hi, and 5@", False),
+        ("@Bob says", " hi @bob", True),
+        ("hi @al", "ice", True),
+        ("hi @", "alice", True),
+        ("hi @alice", ".bsky.social", True),
+        ("hi @alice", " and so on", False),
+        ("", "@al", True),
+        ("", "write to me@example.com, https://social.example/@ann", False),
+        ("w/@Al", " and RT@bob", True),
+        ("", "＠wide", True),
     ],
 )
-def test_whom_the_prompt_names_may_be_named(prompt: str, text: str, expected: str) -> None:
-    assert masked(text, prompt=prompt) == expected
+def test_it_finds_whom_a_bot_adds_to_its_prompt(prompt: str, added: str, expected: bool) -> None:
+    assert adds(prompt + added, prompt) is expected
+
+
+@pytest.mark.parametrize(
+    ("post", "expected"),
+    [
+        ("@bob @ann@social.example: thanks a lot", "thanks a lot"),
+        (".@bob, look", "look"),
+        ("@… thanks", "thanks"),
+        ("no name here", "no name here"),
+        ("I love @bob", "I love @…"),
+        ("@bob I love @ann", "I love @…"),
+        ("RT @bob: so", "RT @…: so"),
+        (" @…", ""),
+        ("@bob", ""),
+    ],
+)
+def test_a_real_post_loses_the_names_that_it_begins_with(post: str, expected: str) -> None:
+    assert without(post) == expected
 
 
 #: What Mastodon notifies, whatever server it's on (Account::MENTION_RE).
@@ -69,6 +83,7 @@ ON_MASTODON = re.compile(r"(?<![=/\w])@[a-z0-9_]+(?:[a-z0-9_.-]+[a-z0-9_]+)?", r
 @given(st.text("@＠ab_.-/ é…\nRT!#&*"))
 def test_nobody_is_left_and_no_post_gets_longer(text: str) -> None:
     result = masked(text)
+    assert adds(text, "") is (result != text)
     assert len(result) <= len(text)
     assert MENTION.search(result) is None
     assert ON_MASTODON.search(result) is None

@@ -82,13 +82,35 @@ def test_a_banned_word_in_the_prompt_is_told_at_once(checkpoint: Checkpoint) -> 
         Sampler(checkpoint).generate(SamplingConfig(prompt="The RED fox ", banned=("cat", "red fox")))
 
 
-def test_names_are_masked_unless_they_are_wanted() -> None:
+def test_nobody_is_named_unless_it_is_wanted() -> None:
+    config = SamplingConfig(count=30, seed=1, temperature=1, max_characters=12)
+    sampler = Sampler(favouring(**{"@": 0, "b": 0, " ": 0, "END": 0}))
+    assert any("@b" in post for post in sampler.generate(replace(config, mask_mentions=False)).posts)
+    writing = sampler.generate(config)
+    assert len(writing.posts) == 30 and not any("@" in post for post in writing.posts)
+    assert writing.refused.mentions == 0
+
+
+def test_a_name_that_the_prompt_begins_is_refused() -> None:
+    config = SamplingConfig(count=2, seed=1, prompt="hi @Al and @")
     sampler = Sampler(favouring(b=0, END=0))
-    config = SamplingConfig(count=20, seed=1, prompt="hi @Al and @")
-    posts = sampler.generate(config).posts
-    assert set(posts) == {"hi @Al and @…"}
-    kept = sampler.generate(replace(config, mask_mentions=False)).posts
-    assert "hi @Al and @b" in kept and all(post.startswith(config.prompt) for post in kept)
+    writing = sampler.generate(config)
+    assert writing.posts == [] and writing.refused.mentions == 20
+    assert "hi @Al and @b" in sampler.generate(replace(config, count=20, mask_mentions=False)).posts
+    spaced = Sampler(favouring(**{" ": 0, "b": 0, "END": 0})).generate(replace(config, prompt="hi @Al"))
+    assert len(spaced.posts) == 2
+
+
+def test_a_draft_that_needs_a_name_is_given_up_at_once() -> None:
+    # Behind each character, the network wants an @, as others do behind RT.
+    needy = favouring(**{"@": 9, "b": 1, " ": 0, "END": 2})
+    steps: list[None] = []
+    config = SamplingConfig(count=3, seed=1, temperature=1)
+    writing = Sampler(needy).generate(config, proceed=lambda: steps.append(None))
+    assert writing.posts == [] and writing.refused.mentions == writing.refused.total == 30
+    # At the beginning of a post, another one takes its place.
+    assert len(steps) == 20
+    assert Sampler(needy).generate(SamplingConfig(temperature=0)).posts, "there is only one likeliest post"
 
 
 def test_a_copy_that_names_somebody_is_a_copy_all_the_same() -> None:
@@ -120,6 +142,6 @@ def test_a_copy_behind_a_long_prompt_is_a_copy(prompt: str, added: str, reason: 
     guard = CopyGuard.of(["My old kettle sings before the water boils!", "That is all there is."])
     config = SamplingConfig(prompt=prompt)
     judge = Judge.of(config, guard=guard, house=None, personal=None, accept=None)
-    assert judge.judged(prompt + added)[1] == reason
+    assert judge.refused(prompt + added) == reason
     others = Judge.of(config, guard=None, house=None, personal=None, accept=lambda text: not guard.is_copy(text))
-    assert others.judged(prompt + added)[1] == reason
+    assert others.refused(prompt + added) == reason

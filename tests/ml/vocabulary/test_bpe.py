@@ -141,15 +141,45 @@ def test_what_is_healed(tiny: BpeVocabulary, text: str, pending: bytes) -> None:
     assert tiny.heal(tiny.encode(text))[1] == pending
 
 
-@pytest.mark.parametrize("pending", [b" lo", b" ", b"\xf0\x9f", b"q", b" love the"])
-def test_what_continues_a_text_begins_with_it_or_is_its_beginning(tiny: BpeVocabulary, pending: bytes) -> None:
-    expected = {
-        symbol
-        for symbol, data in enumerate(tiny.symbol_bytes)
-        if data and (data.startswith(pending) or pending.startswith(data))
-    }
+@pytest.mark.parametrize("pending", [b" lo", b" ", b"\xf0\x9f", b"q"])
+def test_what_continues_a_text_begins_with_it(tiny: BpeVocabulary, pending: bytes) -> None:
+    expected = {symbol for symbol, data in enumerate(tiny.symbol_bytes) if data.startswith(pending)}
     found = tiny.continuing(pending).tolist()
-    assert len(found) == len(set(found)) and set(found) == expected
+    assert found and len(found) == len(set(found)) and set(found) == expected
+
+
+@pytest.mark.parametrize(
+    ("pending", "begins"), [(b" love the", {b" love"}), (b"\xf0\x9f\xffz", {b"\xf0\x9f"}), (b" \n", {b" "})]
+)
+def test_else_the_longest_beginning_of_it_does(tiny: BpeVocabulary, pending: bytes, begins: set[bytes]) -> None:
+    assert {tiny.symbol_bytes[symbol] for symbol in tiny.continuing(pending)} == begins
+
+
+def test_white_space_is_written_at_once_or_in_parts(file: dict[str, Any]) -> None:
+    changed = copy.deepcopy(file)
+    changed["model"]["vocab"]["ĠĠ"] = len(changed["model"]["vocab"])
+    changed["model"]["merges"].append(["Ġ", "Ġ"])
+    vocabulary = BpeVocabulary.from_json(json.dumps(changed))
+    assert {vocabulary.symbol_bytes[symbol] for symbol in vocabulary.continuing(b"  ")} == {b" ", b"  "}
+
+
+def test_it_knows_which_symbols_begin_a_word_and_which_do_not(tiny: BpeVocabulary) -> None:
+    in_word, outside = (
+        {tiny.symbol_bytes[symbol] for symbol in tiny.beginning(b"", in_word=wanted)} for wanted in (True, False)
+    )
+    assert {b"I", b"_", b"7", b"\xd0"} <= in_word - outside
+    # No spaces separate Japanese words, so such a character ends a word like "iPhone".
+    assert {b" love", b"-", b"'", b"\n", b"\xe6"} <= outside - in_word
+    # É, and the sign of multiplication
+    assert b"\xc3" in in_word & outside
+    possible = np.flatnonzero(np.isfinite(tiny.tables.barred[BOUNDARY])).tolist()
+    unassigned = {bytes([lead]) for lead in range(0xF1, 0xF5)}
+    writable = {tiny.symbol_bytes[symbol] for symbol in possible} - {b""} - unassigned
+    assert writable <= in_word | outside and unassigned.isdisjoint(in_word | outside)
+    after = [
+        {tiny.symbol_bytes[symbol] for symbol in tiny.beginning(b"\xc3", in_word=wanted)} for wanted in (True, False)
+    ]
+    assert b"\x89" in after[0] - after[1] and b"\x97" in after[1] - after[0]
 
 
 @BOTH
