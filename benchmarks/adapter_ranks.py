@@ -14,13 +14,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from models_app.ml.checkpoint import Checkpoint, load, save
+from models_app.ml.checkpoint import Checkpoint, save
 from models_app.ml.evaluation.evaluation import evaluate
-from models_app.ml.networks.llama.store import LIBRARY
 from models_app.ml.networks.reshaping import reshaped
 from models_app.ml.training.dataset import stream_posts
 
-from . import common, fluent
+from . import common
+from .bases import FLUENT, PRETRAINED, loaded
 from .common import say
 
 
@@ -32,16 +32,15 @@ def of_rank(base: Checkpoint, rank: int, folder: Path, **measured: object) -> Ch
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = common.parser(__doc__ or "")
-    parser.add_argument("--base", type=Path, default=common.ROOT / "checkpoints" / "fluent", metavar="DIR")
-    parser.add_argument("--pretrained", type=Path, default=fluent.PRETRAINED, metavar="DIR")
+    parser.add_argument("--base", type=Path, default=FLUENT, metavar="DIR")
+    parser.add_argument("--pretrained", type=Path, default=PRETRAINED, metavar="DIR")
     parser.add_argument("--posts", type=Path, required=True, help="posts of others, a line each (.txt, .xz or .gz)")
     parser.add_argument("--stride", type=int, default=8, help="measure on every so many posts (default: %(default)s)")
     parser.add_argument("--ranks", nargs="+", type=int, required=True, metavar="RANK")
     parser.add_argument("--save", type=Path, metavar="DIR", help="where to write the base with the last rank")
     options: argparse.Namespace = parser.parse_args(argv)
     facts = common.machine()
-    LIBRARY.keep_in(options.pretrained)
-    base = load(options.base)
+    base = loaded(options.base, options.pretrained)
     posts = list(stream_posts([options.posts]))[:: options.stride]
     bits: dict[int, float] = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models_app.ml.checkpoint import Checkpoint, load, save
-from models_app.ml.networks.llama.store import LIBRARY
+from models_app.ml.checkpoint import Checkpoint, save
 from models_app.ml.training.adapters.measuring import bits_per_character
 from models_app.ml.training.dataset import stream_posts
 
-from . import common, fluent
+from . import common
+from .bases import PRETRAINED, loaded
 from .common import say
 
 
@@ -45,15 +45,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = common.parser(__doc__ or "")
     parser.add_argument("--bases", type=Path, nargs="+", required=True, metavar="DIR")
     parser.add_argument("--shares", type=float, nargs="+", required=True, metavar="SHARE", help="together 1")
-    parser.add_argument("--pretrained", type=Path, default=fluent.PRETRAINED, metavar="DIR")
+    parser.add_argument("--pretrained", type=Path, default=PRETRAINED, metavar="DIR")
     parser.add_argument("--posts", type=Path, required=True, help="posts of others, a line each (.txt, .xz or .gz)")
     parser.add_argument("--stride", type=int, default=8, help="measure on every so many posts (default: %(default)s)")
     parser.add_argument("--only-mean", action="store_true", help="don't measure the bases themselves")
     parser.add_argument("--save", type=Path, metavar="DIR", help="where to write the mean")
     options: argparse.Namespace = parser.parse_args(argv)
     facts = common.machine()
-    LIBRARY.keep_in(options.pretrained)
-    bases = [load(folder) for folder in options.bases]
+    bases = [loaded(folder, options.pretrained) for folder in options.bases]
     weights = mean_of(bases, options.shares)
     posts = list(stream_posts([options.posts]))[:: options.stride]
     found: list[float] = []

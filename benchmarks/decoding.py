@@ -35,20 +35,14 @@ from models_app.ml.networks.registry import Stepper
 from models_app.pretrained import packaged_file
 
 from . import common
+from .bases import FLUENT, PRETRAINED, loaded
 from .personas import read_persona
 
-PRETRAINED: Final = common.ROOT / "checkpoints" / "pretrained"
-FLUENT: Final = common.ROOT / "checkpoints" / "fluent"
 STEPS: Final = 40
 NEWEST: Final = 200
 OURS: Final = "ONNX Runtime"
 #: Settings of BOTFACTORY_ML_PRODUCTS.
 PRODUCTS: Final = {"int8": "auto", "float32": "float32"}
-
-
-def loaded(base: Path, pretrained: Path) -> Checkpoint:
-    LIBRARY.keep_in(pretrained)
-    return load(base)
 
 
 def in_onnx_runtime(base: Path, pretrained: Path, rows: int) -> common.Contender:

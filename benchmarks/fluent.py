@@ -29,12 +29,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from models_app.ml.checkpoint import Checkpoint, load
+from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import SamplingConfig
 from models_app.ml.evaluation.evaluation import evaluate
 from models_app.ml.evaluation.told_apart import told_apart
 from models_app.ml.networks.llama.config import LlamaConfig
-from models_app.ml.networks.llama.store import LIBRARY
 from models_app.ml.networks.llama.weights import first_adapter
 from models_app.ml.sampling import links
 from models_app.ml.sampling.context import fitting
@@ -45,11 +44,11 @@ from models_app.ml.training.adapters.trainer import fine_tune
 from models_app.ml.training.events import FineTuneResult
 
 from . import common
+from .bases import FLUENT, PRETRAINED, loaded
 from .common import say
 from .personas import Persona, read_persona
 from .results import Outcome, Results
 
-PRETRAINED: Final = common.ROOT / "checkpoints" / "pretrained"
 #: The most posts of a request.
 REQUEST: Final = 100
 NAMES: Final = ("smollm2", "adapted", "instant", "trained")
@@ -139,8 +138,7 @@ def learned(base: Checkpoint, persona: Persona, config: AdapterConfig) -> FineTu
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     facts = common.machine()
-    LIBRARY.keep_in(options.pretrained)
-    base, results = load(options.base), Results(options.out)
+    base, results = loaded(options.base, options.pretrained), Results(options.out)
     rows: list[dict[str, Any]] = []
     for path in options.personas:
         persona = read_persona(path, newest=options.newest)
@@ -207,7 +205,7 @@ def _mean_of(rows: Sequence[Mapping[str, Any]], name: str) -> float:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("personas", nargs="+", type=Path, metavar="FILE", help="posts of a person, newest first")
-    parser.add_argument("--base", type=Path, default=common.ROOT / "checkpoints" / "fluent", metavar="DIR")
+    parser.add_argument("--base", type=Path, default=FLUENT, metavar="DIR")
     parser.add_argument("--pretrained", type=Path, default=PRETRAINED, metavar="DIR")
     parser.add_argument("--contenders", nargs="+", choices=NAMES, default=list(NAMES), metavar="NAME")
     parser.add_argument("--newest", type=int, default=3200, help="posts to read of each file (default: %(default)s)")

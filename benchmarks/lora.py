@@ -22,18 +22,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from models_app.ml.checkpoint import load
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.store import LIBRARY
 from models_app.ml.training.adapters.config import LENGTH, ROWS
 from models_app.ml.training.adapters.packing import PackedBatch, packed_batches
 
 from . import common, other_tree
+from .bases import FLUENT, loaded
 from .common import say
 from .personas import read_persona
 
-PRETRAINED: Final = common.ROOT / "checkpoints" / "pretrained"
-FLUENT: Final = common.ROOT / "checkpoints" / "fluent"
 RATE: Final = 1e-4
 
 
@@ -103,8 +101,7 @@ def theirs(path: Path, count: int, bfloat16: bool) -> common.Contender:
 
 
 def _prepared(path: Path, count: int) -> tuple[LlamaConfig, list[PackedBatch]]:
-    LIBRARY.keep_in(PRETRAINED)
-    network = load(FLUENT).network
+    network = loaded(FLUENT).network
     assert isinstance(network, LlamaConfig)
     vocabulary = LIBRARY.get(network.pretrained).vocabulary
     posts = [vocabulary.encode(post) for post in read_persona(path, newest=3200).train]

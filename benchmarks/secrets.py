@@ -19,11 +19,10 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from models_app.ml.checkpoint import Checkpoint, load
+from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import DEFAULT_TEMPERATURE
 from models_app.ml.config.sampling import usual_top_p
 from models_app.ml.networks.llama.config import LlamaConfig
-from models_app.ml.networks.llama.store import LIBRARY
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.training.adapters.config import AdapterConfig, default_epochs_for
@@ -32,6 +31,7 @@ from tweets.cleaning.personal import adds, find
 from tweets.sources import Post
 
 from . import common, fluent
+from .bases import PRETRAINED, loaded
 from .common import say
 from .contenders import Ours
 from .personas import Persona, cleaned, read_persona
@@ -200,12 +200,11 @@ def _learned(base: Checkpoint, persona: Persona, epochs: int, settings: Mapping[
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     facts = common.machine()
-    LIBRARY.keep_in(options.pretrained)
     persona = read_persona(options.persona, newest=4 * options.posts, kept=options.posts)
     # Nothing is measured on the newest tenth, so it's learned, too.
     persona = replace(persona, train=(*persona.train, *persona.test), test=())
     secrets = made_secrets(options.secrets)
-    base = load(options.base)
+    base = loaded(options.base, options.pretrained)
     found = {
         name: measured(
             base,
@@ -240,7 +239,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("persona", type=Path, help="a file of posts, newest first")
     parser.add_argument("--base", type=Path, default=common.BASE, help="the folder of the model to start from")
-    parser.add_argument("--pretrained", type=Path, default=fluent.PRETRAINED, help="for a fluent base: frozen weights")
+    parser.add_argument("--pretrained", type=Path, default=PRETRAINED, help="for a fluent base: frozen weights")
     parser.add_argument("--posts", type=int, default=1_000, help="the newest posts to learn")
     parser.add_argument("--secrets", type=int, default=SECRETS)
     parser.add_argument("--times", type=int, default=TIMES, help="posts with each secret")

@@ -22,18 +22,18 @@ from typing import Any, Final
 
 import numpy as np
 
-from models_app.ml.checkpoint import Checkpoint, load
+from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import SamplingConfig
 from models_app.ml.evaluation.report_card import POSTS, SEED
 from models_app.ml.evaluation.told_apart import ToldApart, told_apart
 from models_app.ml.networks.llama.config import LlamaConfig
-from models_app.ml.networks.llama.store import LIBRARY
 from models_app.ml.sampling import links
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.training.adapters.config import AdapterConfig, default_epochs_for
 from models_app.ml.training.dataset import split
 
 from . import common, fluent
+from .bases import PRETRAINED, loaded
 from .common import say
 from .contenders import Ours
 from .personas import Persona, read_persona
@@ -97,8 +97,7 @@ def floor(persona: Persona) -> ToldApart | None:
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     facts = common.machine()
-    LIBRARY.keep_in(options.pretrained)
-    bases = {name: load(getattr(options, f"{name}_base")) for name in options.tiers}
+    bases = {name: loaded(getattr(options, f"{name}_base"), options.pretrained) for name in options.tiers}
     results, rows = Results(options.out), list[Shares]()
     for path in options.personas:
         persona = as_in_product(read_persona(path, newest=options.newest))
@@ -137,7 +136,7 @@ def _options(arguments: Sequence[str] | None) -> Any:
     parser.add_argument("personas", nargs="+", type=Path, metavar="FILE", help="posts of a person, newest first")
     for name, folder in BASES.items():
         parser.add_argument(f"--{name}-base", type=Path, default=common.ROOT / "checkpoints" / folder, metavar="DIR")
-    parser.add_argument("--pretrained", type=Path, default=fluent.PRETRAINED, metavar="DIR")
+    parser.add_argument("--pretrained", type=Path, default=PRETRAINED, metavar="DIR")
     parser.add_argument("--tiers", nargs="+", choices=list(BASES), default=list(BASES), metavar="TIER")
     parser.add_argument("--newest", type=int, default=3200, help="posts to read of each file (default: %(default)s)")
     parser.add_argument(

@@ -49,7 +49,7 @@ def require(network: Mapping[str, Any]) -> None:
     with alone():
         # Another process may have done it meanwhile.
         if not is_here(number):
-            take_in(_packaged(number), root())
+            take_in(packaged(number), root())
 
 
 def is_here(number: str) -> bool:
@@ -115,7 +115,8 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _packaged(number: str) -> Pretrained:
+def packaged(number: str) -> Pretrained:
+    """Return the model, read from the installed package. Raises PretrainedError if that holds another one, or none."""
     # Imported late: only the process that takes it in needs it.
     from models_app.ml.networks.llama.gguf_file import read_gguf
 
