@@ -13,13 +13,15 @@ from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.kinds import JobKind
 from models_app import estimates, guards, loading, report_cards, services
 from models_app.base_models import versions
-from models_app.base_models.runner import AWAITED
 from models_app.ml.errors import LearningError, mark
 from models_app.ml.evaluation import report_card as cards
 from models_app.ml.evaluation.likeness import PersonLikeness
 from models_app.ml.training import dataset
 from models_app.models import Tier, TrainedModel
 from tweets import idle
+
+#: The reason shown when a report card goes back to waiting.
+AWAITED: Final = mark("Paused while people’s bots are trained.")
 
 
 def run_report_card(handle: JobHandle) -> dict[str, Any]:

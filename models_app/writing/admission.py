@@ -19,16 +19,13 @@ from botfactory.ops import counters
 from botfactory.translation import grouped
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import BadSampling
-from models_app.models import Tier
 from models_app.writing.board import Board, Bounds
-from models_app.writing.requests import EXPECTED_LENGTH, MEASURING, Facts, Request
+from models_app.writing.requests import Facts, Request
 
 #: The most characters per request: number of posts, drafts for each, and maximum length multiplied.
 MAX_CHARACTERS: Final = 40_000
 #: The most requests that wait or are written: each costs the web process a thread.
 MAX_REQUESTS: Final = 200
-#: What a character costs in each tier.
-COSTS: Final[dict[str, int]] = {Tier.QUICK: 1, Tier.FLUENT: 10}
 #: How long an answer to "who writes?" is used again, in seconds.
 _FRESH: Final = 0.5
 _SOONEST, _LATEST = 1, 60
@@ -111,35 +108,30 @@ class Writers:
 writers: Final = Writers()
 
 
-def admit(board: Board, request: Request) -> None:
-    """Put the request into the queue. Raises Busy, WriterMissing, RedisError, BrokerHangs."""
-    known = writers.known(board).values()
-    rate = sum(facts["rate"] for facts in known)
-    if not known or rate <= 0:
+def weight_of(board: Board, characters: float, tier: str) -> int:
+    """Return how many milliseconds so many characters take all writers together, at their pace of now.
+
+    Raises WriterMissing, RedisError, BrokerHangs.
+    """
+    # A writer of an earlier version doesn't say.
+    rate = sum(facts.get("rates", {}).get(tier, 0.0) for facts in writers.known(board).values())
+    if rate <= 0:
         writers.forget()
         raise WriterMissing
+    return math.ceil(1000 * characters / rate)
+
+
+def admit(board: Board, request: Request) -> None:
+    """Put the request into the queue. Raises Busy, RedisError, BrokerHangs."""
     bounds = Bounds(
-        weight=rate * settings.GENERATION_WAIT_SECONDS,
-        slots=sum(facts["threads"] for facts in known),
+        weight=1000 * settings.GENERATION_WAIT_SECONDS,
+        slots=sum(facts["threads"] for facts in writers.known(board).values()),
         requests=MAX_REQUESTS,
     )
     is_in, ahead = board.admit(request, bounds)
     if not is_in:
         counters.generations_refused.inc()
-        raise Busy(max(_SOONEST, min(_LATEST, math.ceil(ahead / rate))))
-
-
-def weight_of(sampling: SamplingConfig, tier: str) -> int:
-    """Return what the request is expected to cost a model of this tier: about its characters, times COSTS.
-
-    A low limit doesn't make it cheaper: the fewer characters a post may have, the more are drawn that don't end.
-    """
-    return COSTS[tier] * (len(sampling.prompt) + sampling.drafts_to_write * EXPECTED_LENGTH)
-
-
-def weight_to_measure(posts: list[str], models: int, tier: str) -> int:
-    """Return what it's expected to cost to measure this number of models of a tier by the posts."""
-    return math.ceil(COSTS[tier] * MEASURING * models * sum(map(len, posts)))
+        raise Busy(max(_SOONEST, min(_LATEST, math.ceil(ahead / 1000))))
 
 
 def require_size(sampling: SamplingConfig) -> None:

@@ -37,7 +37,7 @@ from models_app.writing import admission
 from models_app.writing.admission import TookTooLong, WriterMissing, WritingInterrupted
 from models_app.writing.answers import Inbox, listener
 from models_app.writing.board import LEASE, LONGEST, Board, client
-from models_app.writing.requests import Event, Request, bot_of
+from models_app.writing.requests import MEASURING, Event, Request, bot_of, characters_of
 
 logger = logging.getLogger(__name__)
 
@@ -161,29 +161,30 @@ class PendingRequest:
         return True
 
 
-def _ask(model: TrainedModel, owner: User, weight: int, **what: Any) -> PendingRequest:
+def _ask(model: TrainedModel, owner: User, characters: float, **what: Any) -> PendingRequest:
     """Put a request into the queue. Raises Busy, WriterMissing."""
     heard = listener()
-    request = Request(
-        id=uuid.uuid4().hex,
-        model=str(model.pk),
-        sha256=model.sha256,
-        person=str(owner.pk),
-        answers=heard.process,
-        weight=weight,
-        **what,
-    )
+    number = uuid.uuid4().hex
     board = _board(settings.REDIS_URL)
-    inbox = heard.open(request.id)
+    inbox = heard.open(number)
     try:
         with doorbell.waiting():
+            request = Request(
+                id=number,
+                model=str(model.pk),
+                sha256=model.sha256,
+                person=str(owner.pk),
+                answers=heard.process,
+                weight=admission.weight_of(board, characters, model.tier),
+                **what,
+            )
             admission.admit(board, request)
     except (RedisError, OSError) as error:
-        heard.close(request.id)
+        heard.close(number)
         logger.warning("a writer can't be asked: %s", error)
         raise WriterMissing from None
     except BaseException:
-        heard.close(request.id)
+        heard.close(number)
         raise
     counters.generations_running.inc()
     return PendingRequest(request, inbox, board)
@@ -197,8 +198,7 @@ def ask(owner: User, model: TrainedModel, sampling: SamplingConfig, *, beginning
     require_askable(owner, model, sampling)
     if sampling.copy_guard and guards.state_of(model) is guards.State.LOST:
         raise guards.GuardLost(model)
-    weight = admission.weight_of(sampling, model.tier)
-    return _ask(model, owner, weight, sampling=sampling.as_dict(), beginnings=beginnings)
+    return _ask(model, owner, characters_of(sampling), sampling=sampling.as_dict(), beginnings=beginnings)
 
 
 def is_free() -> bool:
@@ -262,8 +262,9 @@ def evaluate(
     *, model: TrainedModel, owner: User, posts: list[str], proceed: Callable[[], None] | None = None
 ) -> services.Evaluated:
     """Let a writer measure how well `model` predicts the posts (services.evaluate)."""
-    weight = admission.weight_to_measure(posts, models=2, tier=model.tier)
-    result = _waited(_ask(model, owner, weight, posts=posts), proceed)
+    # It's measured by the base model, too.
+    characters = 2 * MEASURING * sum(map(len, posts))
+    result = _waited(_ask(model, owner, characters, posts=posts), proceed)
     return services.Evaluated.from_dict(result, base=services.base_of(model))
 
 

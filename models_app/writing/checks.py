@@ -29,8 +29,9 @@ def writers(report: Report) -> None:
         return
     for facts in known.values():
         models = f"{counted(facts['models'], 'bot')} ({facts['megabytes']:g} MB)"
+        rates = " or ".join(f"{rate:,.0f} ({tier})" for tier, rate in facts["rates"].items())
         report.ok(
-            f"the writer {facts['host']}:{facts['pid']} has {models} in memory and writes about {facts['rate']:,.0f} "
+            f"the writer {facts['host']}:{facts['pid']} has {models} in memory and writes about {rates} "
             f"characters per second on {counted(facts['threads'], 'thread')}"
         )
     if not known:
@@ -51,10 +52,6 @@ def collect() -> Iterator[Metric]:
     figures = {
         "botfactory_writers": ("Writers that are alive.", len(known)),
         "botfactory_writing_requests": ("Requests that wait or are being written.", pending),
-        "botfactory_writing_characters_per_second": (
-            "What all writers together can write, as measured.",
-            sum(facts["rate"] for facts in known),
-        ),
         "botfactory_writer_bytes": (
             "Memory of all writers for bots.",
             sum(facts["megabytes"] for facts in known) * 1e6,
@@ -64,6 +61,14 @@ def collect() -> Iterator[Metric]:
         family = GaugeMetricFamily(name, about)
         family.add_metric([], value)
         yield family
+    family = GaugeMetricFamily(
+        "botfactory_writing_characters_per_second",
+        "What all writers together can write with bots of a tier, as measured.",
+        labels=["tier"],
+    )
+    for tier in sorted({tier for facts in known for tier in facts["rates"]}):
+        family.add_metric([tier], sum(facts["rates"].get(tier, 0.0) for facts in known))
+    yield family
 
 
 def _board() -> Board:

@@ -12,11 +12,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from models_app.ml.sampling.outcome import Writing
 from models_app.ml.sampling.sampler import Drawing, Step, Stepped
+from models_app.writing.pace import Pace
 
 logger = logging.getLogger(__name__)
 
@@ -47,11 +48,16 @@ Done = Callable[[Writing | BaseException], None]
 
 
 class Work:
-    """A request in the engine. `weight`: what it's expected to cost, in any unit (see Engine.rate)."""
+    """A request in the engine.
 
-    def __init__(self, model: Model, drawing: Drawing, *, weight: float, done: Done) -> None:
-        self.model, self.drawing, self.weight, self.done = model, drawing, weight, done
+    kind: of the model, one of those that the engine has a pace for; weight: what it's expected to cost, in any unit
+    (see Engine.rates).
+    """
+
+    def __init__(self, model: Model, drawing: Drawing, *, kind: str, weight: float, done: Done) -> None:
+        self.model, self.drawing, self.kind, self.weight, self.done = model, drawing, kind, weight, done
         self.seconds = 0.0
+        self.rows_stepped = 0
         self.turn = 0
         self.step: Step | None = None
         self.is_running = False
@@ -73,14 +79,14 @@ class Engine:
     other's turn in Python: there, use more processes.
     """
 
-    def __init__(self, threads: int, *, rate: float) -> None:
-        """Start the threads. `rate`: a guess at how much weight they do in a second, until it's measured."""
+    def __init__(self, threads: int, *, rates: Mapping[str, float]) -> None:
+        """Start the threads. `rates`: for each kind, a guess at the weight that one does in a second."""
         self._changed = threading.Condition()
         self._works: list[Work] = []
         self._turns = 0
         self._is_closed = False
         self._count = threads
-        self._rate_of_thread = rate / threads
+        self._paces = {kind: Pace(rate) for kind, rate in rates.items()}
         self._threads = [
             threading.Thread(target=self._serve, name=f"engine {number}", daemon=True) for number in range(threads)
         ]
@@ -103,9 +109,10 @@ class Engine:
             thread.join()
 
     @property
-    def rate(self) -> float:
-        """Return how much weight a second all threads together do, measured on the requests so far."""
-        return self._rate_of_thread * self._count
+    def rates(self) -> dict[str, float]:
+        """Return for each kind how much weight all threads together do in a second, as measured."""
+        with self._changed:
+            return {kind: pace.rate * self._count for kind, pace in self._paces.items()}
 
     def _serve(self) -> None:
         while True:
@@ -116,12 +123,16 @@ class Engine:
                         return
                     self._changed.wait()
                     works = self._next()
+            before = [(work, work.seconds, work.rows_stepped) for work in works]
             ended = self._run(works)
             with self._changed:
-                for work in works:
+                for work, seconds, rows in before:
                     work.is_running = False
-                for work, _ in ended:
+                    self._paces[work.kind].stepped(work.rows_stepped - rows, work.seconds - seconds)
+                for work, outcome in ended:
                     self._works.remove(work)
+                    if isinstance(outcome, Writing):
+                        self._paces[work.kind].ended(work.rows_stepped, work.weight)
                 self._changed.notify()
             for work, outcome in ended:
                 self._end(work, outcome)
@@ -155,6 +166,7 @@ class Engine:
         while running and now - begun < SLICE:
             going_on = []
             for work, result in zip(running, self._results(running), strict=True):
+                work.rows_stepped += work.rows if work.step is not None else 0
                 outcome = _advance(work, result)
                 if outcome is None:
                     going_on.append(work)
@@ -181,9 +193,8 @@ class Engine:
                 found = {work: error if len(steps) == 1 else _alone(work, step) for work, step in steps}
         return [found.get(work) for work in works]
 
-    def _end(self, work: Work, outcome: Writing | BaseException) -> None:
-        if isinstance(outcome, Writing) and work.seconds > 0:
-            self._rate_of_thread += 0.1 * (work.weight / work.seconds - self._rate_of_thread)
+    @staticmethod
+    def _end(work: Work, outcome: Writing | BaseException) -> None:
         try:
             work.done(outcome)
         except Exception:

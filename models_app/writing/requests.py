@@ -6,10 +6,20 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, NotRequired, Self, TypedDict
 
+from models_app.ml.config import SamplingConfig
+
 #: Characters that a post is expected to have, if its limit is higher.
 EXPECTED_LENGTH: Final = 140
 #: Measuring a character of a post takes less than writing one.
 MEASURING: Final = 0.5
+
+
+def characters_of(sampling: SamplingConfig) -> int:
+    """Return about how many characters such a request makes a bot write.
+
+    A low limit doesn't make it less work: the fewer characters a post may have, the more are drawn that don't end.
+    """
+    return len(sampling.prompt) + sampling.drafts_to_write * EXPECTED_LENGTH
 
 
 def bot_of(model: str, sha256: str) -> str:
@@ -21,8 +31,8 @@ def bot_of(model: str, sha256: str) -> str:
 class Request:
     """A request to write, or to measure posts where `posts` is given.
 
-    model, sha256: the row and its weights; person: who asks; answers: the web process that waits; weight: the expected
-    cost, about the characters to be written by a quick bot; sampling: SamplingConfig as a dictionary; beginnings:
+    model, sha256: the row and its weights; person: who asks; answers: the web process that waits; weight: the
+    milliseconds that it's expected to take all writers together; sampling: SamplingConfig as a dictionary; beginnings:
     whether to tell how posts begin while they are being written.
     """
 
@@ -72,13 +82,14 @@ class Event(TypedDict):
 class Facts(TypedDict):
     """What a writer says of itself.
 
-    rate: weight that it does in a second; bots: those in memory, as in `Request.bot`; megabytes: of all in memory.
+    rates: by tier, characters that it writes in a second; bots: those in memory, as in `Request.bot`; megabytes: of all
+    in memory.
     """
 
     host: str
     pid: int
     threads: int
-    rate: float
+    rates: dict[str, float]
     requests: int
     models: int
     bots: list[str]

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -22,12 +22,13 @@ from models_app import services
 from models_app.house_bans import house_bans
 from models_app.ml.config import SamplingConfig
 from models_app.ml.sampling.outcome import Writing
+from models_app.models import Tier
 from models_app.writing.admission import WritingInterrupted
 from models_app.writing.board import PREFIX, Board, client
 from models_app.writing.bots import Memory, model_of
 from models_app.writing.engine import Engine, Stopped, Work
 from models_app.writing.outgoing import Outgoing
-from models_app.writing.requests import Event, Facts, Request
+from models_app.writing.requests import Event, Facts, Request, characters_of
 from models_app.writing.shelf import Key
 from tweets.cleaning import personal
 
@@ -39,8 +40,8 @@ LOADERS: Final = 2
 #: A request joins those of its bot at another writer, unless that one has more than this. It may be done with one of
 #: them already, and just not have said so yet.
 MAX_BEFORE: Final = 1
-#: Weight a second for each thread, until it's measured.
-FIRST_RATE: Final = 3_000.0
+#: Characters a second for each thread, until they're measured.
+FIRST_RATES: Final[Mapping[str, float]] = {Tier.QUICK: 3_000.0, Tier.FLUENT: 300.0}
 #: Seconds between looks at who still waits, and between signs of life.
 LOOK: Final = 0.2
 BEAT: Final = 1.0
@@ -84,7 +85,7 @@ class Writer:
         self.id = uuid.uuid4().hex
         self.memory = Memory(megabytes * 10**6)
         self._threads = threads
-        self._engine = Engine(threads, rate=FIRST_RATE * threads)
+        self._engine = Engine(threads, rates=FIRST_RATES)
         self._board = Board(client(), self._prefix)
         self._loaders = ThreadPoolExecutor(LOADERS, "loader")
         self._measuring = ThreadPoolExecutor(1, "measuring")
@@ -129,7 +130,7 @@ class Writer:
             host=socket.gethostname(),
             pid=os.getpid(),
             threads=self._threads,
-            rate=round(self._engine.rate, 1),
+            rates={str(tier): round(rate, 1) for tier, rate in self._engine.rates.items()},
             requests=len(self._held),
             models=len(self.memory.shelf),
             bots=self.memory.names(),
@@ -234,7 +235,9 @@ class Writer:
         except BaseException:
             self.memory.shelf.give_back(key)
             raise
-        held.work = Work(bot.sampler, drawing, weight=request.weight, done=self._back(held, key))
+        held.work = Work(
+            bot.sampler, drawing, kind=model.tier, weight=characters_of(sampling), done=self._back(held, key)
+        )
         if held.is_stopped:
             held.work.stop()
         self._engine.submit(held.work)

@@ -19,7 +19,8 @@ from models_app.ml.config import SamplingConfig
 from models_app.ml.evaluation.likeness import PersonLikeness
 from models_app.ml.sampling.sampler import Sampler
 from models_app.models import Generation, TrainedModel
-from models_app.writing import admission, bots
+from models_app.writing import bots
+from models_app.writing.requests import characters_of
 from tests.conftest import signed_in
 from tests.models_app.conftest import train
 from tests.rest.helpers import Program, require_error
@@ -112,9 +113,9 @@ def test_drafts_count_for_how_much_can_be_asked_for(alice: User, base: TrainedMo
         answer, 422, "too_much_at_once", "n"
     )
     ten = SamplingConfig(count=10)
-    assert admission.weight_of(SamplingConfig(count=10, best_of=3), "quick") == 3 * admission.weight_of(ten, "quick")
+    assert characters_of(SamplingConfig(count=10, best_of=3)) == 3 * characters_of(ten)
     # Few characters are no less work: more drafts don't end within them.
-    assert admission.weight_of(SamplingConfig(count=10, max_characters=1), "quick") == admission.weight_of(ten, "quick")
+    assert characters_of(SamplingConfig(count=10, max_characters=1)) == characters_of(ten)
     for wrong in (0, 6, "3", None, 2.5):
         require_error(program.post(f"/models/{base.pk}/generate", {"best_of": wrong}), 422, "bad_value", "best_of")
 

@@ -135,7 +135,8 @@ def test_writers_tell_what_they_do(base: TrainedModel, page: Callable[[], str]) 
     text = page()
     assert value(text, "botfactory_writers") == 1
     assert value(text, "botfactory_writing_requests") == 0
-    assert (value(text, "botfactory_writing_characters_per_second") or 0) > 0
+    for tier in ("quick", "fluent"):
+        assert (value(text, "botfactory_writing_characters_per_second", tier=tier) or 0) > 0
     assert value(text, "botfactory_writer_bytes") is not None
 
 

@@ -21,7 +21,7 @@ from models_app.writing.board import Board, Bounds, client
 from models_app.writing.requests import Event, Facts, Request
 from models_app.writing.writer import Writer
 
-FACTS = Facts(host="here", pid=1, threads=1, rate=1000.0, requests=0, models=0, bots=[], megabytes=0.0)
+FACTS = Facts(host="here", pid=1, threads=1, rates={"quick": 1000.0}, requests=0, models=0, bots=[], megabytes=0.0)
 FREE = Bounds(weight=10**6, slots=100, requests=100)
 
 

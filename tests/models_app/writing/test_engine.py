@@ -48,13 +48,13 @@ class Results:
         self.ended: list[tuple[str, Writing | BaseException]] = []
         self._changed = threading.Condition()
 
-    def work(self, name: str, model: Any, drawing: Drawing) -> Work:
+    def work(self, name: str, model: Any, drawing: Drawing, kind: str = "quick") -> Work:
         def done(outcome: Writing | BaseException) -> None:
             with self._changed:
                 self.ended.append((name, outcome))
                 self._changed.notify_all()
 
-        return Work(model, drawing, weight=100, done=done)
+        return Work(model, drawing, kind=kind, weight=100, done=done)
 
     def wait(self, count: int) -> list[str]:
         with self._changed:
@@ -64,7 +64,7 @@ class Results:
 
 @pytest.fixture
 def engine() -> Iterator[Engine]:
-    engine = Engine(1, rate=50)
+    engine = Engine(1, rates={"quick": 50, "fluent": 5})
     yield engine
     engine.close()
 
@@ -116,7 +116,7 @@ def test_what_has_many_rows_has_its_passes_alone(engine: Engine) -> None:
 def test_requests_that_share_passes_write_what_each_writes_alone() -> None:
     sampler = Sampler(random_checkpoint(TINY_GLR))
     asked = [SamplingConfig(count=count, seed=count, max_characters=60) for count in (1, 3, 5, 9, 5)]
-    results, engine = Results(), Engine(2, rate=50)
+    results, engine = Results(), Engine(2, rates={"quick": 50})
     for place, config in enumerate(asked):
         engine.submit(results.work(str(place), sampler, sampler.draw(config)))
     results.wait(len(asked))
@@ -150,7 +150,7 @@ def test_where_a_shared_pass_fails_each_is_tried_alone(engine: Engine, trouble: 
 
 
 def test_what_is_stopped_ends_soon_and_so_does_all_at_the_end() -> None:
-    engine, results = Engine(1, rate=50), Results()
+    engine, results = Engine(1, rates={"quick": 50, "fluent": 5}), Results()
     works = [results.work(str(number), Clockwork(), drawing(100_000)) for number in range(3)]
     for work in works:
         engine.submit(work)
@@ -161,11 +161,22 @@ def test_what_is_stopped_ends_soon_and_so_does_all_at_the_end() -> None:
     assert all(isinstance(outcome, Stopped) for _, outcome in results.ended)
 
 
-def test_the_rate_follows_what_is_measured(engine: Engine) -> None:
+def test_the_rates_follow_what_is_measured_each_by_itself(engine: Engine) -> None:
     results = Results()
-    assert engine.rate == 50
+    assert engine.rates == {"quick": 50, "fluent": 5}
     for number in range(40):
         # A weight of 100 in 20 ms or more.
         engine.submit(results.work(str(number), Clockwork(), drawing(20)))
     results.wait(40)
-    assert 500 < engine.rate < 5000
+    assert 500 < engine.rates["quick"] < 5000 and engine.rates["fluent"] == 5
+
+
+def test_a_rate_falls_while_the_first_request_on_a_busy_machine_is_still_written(engine: Engine) -> None:
+    results = Results()
+    for number in range(20):
+        engine.submit(results.work(str(number), Clockwork(), drawing(100), "fluent"))
+    results.wait(20)
+    alone = engine.rates["fluent"]
+    engine.submit(results.work("beside a training", Clockwork(0.02), drawing(200), "fluent"))
+    time.sleep(3)
+    assert len(results.ended) == 20 and engine.rates["fluent"] < 0.6 * alone
