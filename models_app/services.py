@@ -250,7 +250,7 @@ def delete_generations(owner: User, model: uuid.UUID) -> int:
     rows = Generation.objects.filter(owner=owner, model=model)
     with transaction.atomic():
         written = {pk: len(posts) for pk, posts in rows.values_list("pk", "posts").iterator()}
-        idempotency.forget_all(written, owner)
+        idempotency.forget(*written)
         for some in batches(written):
             rows.filter(pk__in=some).delete()
     return sum(written.values())

@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -23,7 +24,7 @@ from django.utils.translation import gettext as _
 from botfactory.accounts.models import User
 from botfactory.chunks import batches
 from botfactory.rest.errors import ApiError
-from botfactory.rest.models import KeptAnswer
+from botfactory.rest.models import AnswerSubject, KeptAnswer
 
 HEADER: Final = "Idempotency-Key"
 #: The header of an answer that was kept. Its value is true.
@@ -81,7 +82,7 @@ def answer_once(
             answer = work()
             if isinstance(answer, HttpResponse) and 200 <= answer.status_code < 300:
                 text = "" if is_secret else answer.content.decode()
-                if not mine.update(status=answer.status_code, body=text) and in_one_transaction:
+                if not _keep(mine, answer.status_code, text) and in_one_transaction:
                     raise _busy()
                 return answer
             if in_one_transaction and answer.status_code >= 400:
@@ -98,21 +99,23 @@ def forget_old() -> None:
     KeptAnswer.objects.filter(created_at__lte=timezone.now() - KEPT_FOR).delete()
 
 
-def forget(number: uuid.UUID) -> None:
-    """Empty the kept answers about a thing that is being deleted, by its id. Their keys still count.
+def forget(*numbers: uuid.UUID) -> None:
+    """Empty the kept answers about things that are being deleted, by their ids. Their keys still count.
 
-    Call it in the transaction that deletes the thing.
+    Call it in the transaction that deletes the things.
     """
-    KeptAnswer.objects.filter(body__contains=str(number)).update(body="")
+    for some in batches(numbers):
+        KeptAnswer.objects.filter(subjects__number__in=some).update(body="")
 
 
-def forget_all(numbers: Collection[uuid.UUID], owner: User) -> None:
-    """Do the same for many things that only their owner has had answers about, in one pass over these answers."""
-    gone = {str(number) for number in numbers}
-    kept = KeptAnswer.objects.filter(owner=owner).exclude(body="").values_list("pk", "body")
-    told = [pk for pk, body in kept.iterator() if not gone.isdisjoint(_NUMBER.findall(body))]
-    for some in batches(told):
-        KeptAnswer.objects.filter(pk__in=some).update(body="")
+def _keep(claimed: QuerySet[KeptAnswer], status: int, body: str) -> bool:
+    """Store the answer with the ids of what it is about; return False if somebody else has the key now."""
+    with transaction.atomic():
+        if not claimed.update(status=status, body=body):
+            return False
+        answer, numbers = claimed.get(), sorted(set(_NUMBER.findall(body)))
+        AnswerSubject.objects.bulk_create([AnswerSubject(answer=answer, number=number) for number in numbers])
+    return True
 
 
 def _claim(user: User, key: str, digest: str, claim: uuid.UUID) -> KeptAnswer | None:

@@ -27,3 +27,13 @@ class KeptAnswer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key} of {self.owner}"
+
+
+class AnswerSubject(models.Model):
+    """The id of something in a kept answer, which is emptied when that is deleted."""
+
+    answer = models.ForeignKey(KeptAnswer, on_delete=models.CASCADE, related_name="subjects")
+    number = models.UUIDField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.number} in {self.answer}"
