@@ -135,7 +135,7 @@ def test_what_does_not_exist_is_not_found(bot: TrainedModel, alice: User, bob: U
 
 
 def test_suggestions_are_beginnings_that_the_bot_wrote_itself(bot: TrainedModel) -> None:
-    samples = ["Today I ran", "Today I sat", "@you know it", "#tag it is", "5 dogs", "see https://x.example", "Ok"]
+    samples = ["Today I ran", "Today I sat", "Hi @you", "#tag it is", "5 dogs", "see https://x.example", "Ok"]
     assert sharing.openings_of(with_samples(bot, *samples)) == ["Today I"]
 
 

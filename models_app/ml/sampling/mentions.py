@@ -44,7 +44,7 @@ def bar(
 
     These are the rows where a name is NEEDED times as likely as any other symbol.
     """
-    at = np.ix_(rows, names)
+    at = np.ix_(np.array(rows, np.intp), names)
     likeliest = (logits[at] + barred[at]).max(axis=1, initial=-np.inf)
     barred[at] = -np.inf
     others = (logits[rows] + barred[rows]).max(axis=1, initial=-np.inf)
