@@ -7,6 +7,7 @@ tokens tells rare words from frequent ones without counting a corpus.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -81,7 +82,7 @@ class Topics:
     def _is_rare(self, word: str) -> bool:
         if len(word) not in _LENGTHS or _APOSTROPHE.search(word):
             return False
-        return self.rarity(word) > np.log(COMMON)
+        return self.rarity(word) > math.log(COMMON)
 
     def _rarity(self, word: str) -> float:
         """Return about the information of a word, in nats. One at the beginning of a sentence is no rarer for that."""
