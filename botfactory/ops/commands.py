@@ -56,7 +56,7 @@ class ProductCommand(BaseCommand):
             raise
         except Exception as error:
             if isinstance(error, (UnknownAccount, *self.sentences)):
-                raise CommandError(str(error)) from error
+                raise CommandError(in_full(error)) from error
             if cause := outages.classify(error):
                 raise CommandError(outages.REFUSALS[cause].message) from error
             raise
@@ -101,6 +101,11 @@ class ProductCommand(BaseCommand):
     def tell(self, text: str) -> None:
         """Write a line for the person to stderr, which keeps stdout for the command's result."""
         self.stderr.write(text, self.style.NOTICE)
+
+
+def in_full(error: Exception) -> str:
+    """Return the error's message with the paths of files, which people don't see on pages."""
+    return str(getattr(error, "in_full", error))
 
 
 def unreachable(error: DatabaseError) -> CommandError:
