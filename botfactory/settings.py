@@ -181,7 +181,7 @@ if DATABASE_URL:
 else:
     DATABASES = {
         "default": {
-            "ENGINE": "django.db.backends.sqlite3",
+            "ENGINE": "botfactory.sqlite_file",
             "NAME": str(BOTFACTORY_HOME / "botfactory.sqlite3"),
             "OPTIONS": {
                 # IMMEDIATE: a transaction that writes waits for its turn instead of failing halfway.

@@ -29,6 +29,7 @@ from botfactory.ops.components import database_advice
 from botfactory.ops.schema import refuse_newer
 from botfactory.ops.setting_checks import LOCAL
 from botfactory.ops.supervisor import is_locked
+from botfactory.sqlite_file.log import ForeignLog
 
 #: In BOTFACTORY_HOME: locked while the product runs there (`supervisor.only_one`).
 RUN_LOCK = "run.lock"
@@ -110,6 +111,8 @@ def in_full(error: Exception) -> str:
 
 def unreachable(error: DatabaseError) -> CommandError:
     """Return what tells the person why the database can't be opened, and what to check."""
+    if isinstance(error, ForeignLog):
+        return CommandError(str(error))
     reason = " ".join(str(error).split()).rstrip(".?")
     advice = database_advice()
     return CommandError(f"Can't reach the database: {reason}. {advice[0].upper()}{advice[1:]}.")
