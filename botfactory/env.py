@@ -24,8 +24,11 @@ FALSE = {"0", "false", "no", "off"}
 LONGEST_SOCKET_PATH = 100
 # As in Django's check of the Host header: a name with other characters would match no request.
 _HOST: Final = re.compile(r"\*|\.?[a-z0-9.-]+|\[[a-f0-9:.]+\]", re.IGNORECASE)
-#: Databases that the product works with. What isn't Postgres is for one machine.
-_ENGINES: Final = frozenset({"django.db.backends.postgresql", "django.db.backends.sqlite3"})
+#: Databases that the product works with: Django's backend -> the one to use. What isn't Postgres is for one machine.
+_ENGINES: Final = {
+    "django.db.backends.postgresql": "django.db.backends.postgresql",
+    "django.db.backends.sqlite3": "botfactory.sqlite_file",
+}
 
 
 def read_env_file(path: Path) -> None:
@@ -293,7 +296,7 @@ def database_of(name: str, url: str) -> dict[str, Any]:
         has_name = found.get("NAME") not in ("", None, ":memory:") or "service" in found.get("OPTIONS", {})
         if found["ENGINE"] not in _ENGINES or not has_name:
             raise ValueError
-        return found
+        return found | {"ENGINE": _ENGINES[found["ENGINE"]]}
     except ValueError:
         # The message leaves out the value, which may contain a password.
         raise ImproperlyConfigured(

@@ -59,7 +59,7 @@ FORWARDED_ALLOW_IPS = env_networks("FORWARDED_ALLOW_IPS", ["127.0.0.1", "::1"])
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_SSL_REDIRECT = HTTPS and env_bool("HTTPS_REDIRECT", True)
-SECURE_HSTS_SECONDS = env_int("HSTS_SECONDS", 30 * 24 * 3600, minimum=0) if HTTPS else 0
+SECURE_HSTS_SECONDS = env_int("HSTS_SECONDS", 365 * 24 * 3600, minimum=0) if HTTPS else 0
 # HSTS for subdomains and for the lists in browsers is the operator's decision.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 # DEBUG error pages show no secrets.
@@ -132,6 +132,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "botfactory.edge.files.static_files",
     "csp.middleware.CSPMiddleware",
+    "botfactory.edge.permissions.unused_features_off",
     # Before everything that answers with text.
     "django.middleware.locale.LocaleMiddleware",
     "botfactory.accounts.middleware.kept_nowhere",
@@ -180,7 +181,7 @@ if DATABASE_URL:
 else:
     DATABASES = {
         "default": {
-            "ENGINE": "django.db.backends.sqlite3",
+            "ENGINE": "botfactory.sqlite_file",
             "NAME": str(BOTFACTORY_HOME / "botfactory.sqlite3"),
             "OPTIONS": {
                 # IMMEDIATE: a transaction that writes waits for its turn instead of failing halfway.

@@ -68,7 +68,7 @@ def _base(report: Report, tier: Tier) -> None:
             advice += ", or train one with `manage.py train_base`" if tier == Tier.QUICK else ""
         else:
             advice = integrity.advice_for(base)
-        report.problem(f"{what} can't be used: {error}", advice)
+        report.problem(f"{what} can't be used: {error.in_full}", advice)
         return
     report.ok(f"{what} in {directory} is intact ({loaded.sha256[:12]})")
     _shipped(report, base, tier)
@@ -83,7 +83,7 @@ def _shipped(report: Report, base: TrainedModel | None, tier: Tier) -> None:
         shipped = checkpoint.load(source)
     except CheckpointError as error:
         report.warning(
-            f"the shipped base model can't be read: {error}",
+            f"the shipped base model can't be read: {error.in_full}",
             f"restore it (`git checkout checkpoints/{versions.SHIPPED[tier]}`); until then the base model stays the "
             "same",
         )

@@ -74,7 +74,7 @@ def load_likeness(model: TrainedModel) -> PersonLikeness | None:
         return None
     except CheckpointError as error:
         # The bot can write without it.
-        logger.warning("%s", error)
+        logger.warning("%s", error.in_full)
         return None
 
 

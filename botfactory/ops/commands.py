@@ -29,6 +29,7 @@ from botfactory.ops.components import database_advice
 from botfactory.ops.schema import refuse_newer
 from botfactory.ops.setting_checks import LOCAL
 from botfactory.ops.supervisor import is_locked
+from botfactory.sqlite_file.log import ForeignLog
 
 #: In BOTFACTORY_HOME: locked while the product runs there (`supervisor.only_one`).
 RUN_LOCK = "run.lock"
@@ -56,7 +57,7 @@ class ProductCommand(BaseCommand):
             raise
         except Exception as error:
             if isinstance(error, (UnknownAccount, *self.sentences)):
-                raise CommandError(str(error)) from error
+                raise CommandError(in_full(error)) from error
             if cause := outages.classify(error):
                 raise CommandError(outages.REFUSALS[cause].message) from error
             raise
@@ -103,8 +104,15 @@ class ProductCommand(BaseCommand):
         self.stderr.write(text, self.style.NOTICE)
 
 
+def in_full(error: Exception) -> str:
+    """Return the error's message with the paths of files, which people don't see on pages."""
+    return str(getattr(error, "in_full", error))
+
+
 def unreachable(error: DatabaseError) -> CommandError:
     """Return what tells the person why the database can't be opened, and what to check."""
+    if isinstance(error, ForeignLog):
+        return CommandError(str(error))
     reason = " ".join(str(error).split()).rstrip(".?")
     advice = database_advice()
     return CommandError(f"Can't reach the database: {reason}. {advice[0].upper()}{advice[1:]}.")

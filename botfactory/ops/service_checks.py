@@ -8,14 +8,17 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
-from botfactory.jobs.models import Job
+from botfactory.accounts.models import User
+from botfactory.jobs.models import Job, JobEvent
 from botfactory.jobs.reaper import is_abandoned
 from botfactory.jobs.states import HELD
 from botfactory.ops import components, house, workers
 from botfactory.ops.checks import Report, first_line
 from botfactory.ops.schema import newer_migrations, some_of
+from botfactory.sqlite_file.log import ForeignLog, log_of
 
 #: An idle worker starts a ready job sooner than this.
 PATIENCE = timedelta(minutes=2)
@@ -26,6 +29,9 @@ MIN_REDIS_VERSION = (6, 2)
 def database(report: Report) -> None:
     try:
         components.database()
+    except ForeignLog as error:
+        report.problem(error.what, error.advice)
+        return
     except Exception as error:
         report.problem(
             f"the database doesn't answer: {first_line(error)}",
@@ -48,6 +54,7 @@ def database(report: Report) -> None:
         )
     else:
         report.ok("all migrations are applied")
+        _newest(report)
     if connection.vendor == "sqlite":
         _sqlite(report)
 
@@ -66,11 +73,26 @@ def _sqlite(report: Report) -> None:
             "keep BOTFACTORY_HOME on a local disk, which wal needs, or use Postgres (DATABASE_URL)",
         )
     if sound == "ok":
-        report.ok("the SQLite file is intact (quick_check)")
+        report.ok(f"the SQLite file is intact (quick_check){_with_log()}")
     else:
         report.problem(
             f"the SQLite file is damaged: {sound}", "stop the product and restore the database from a backup"
         )
+
+
+def _with_log() -> str:
+    """Return what is in the log beside the file, for those who copy it; "" if nothing is."""
+    log = log_of(Path(connection.settings_dict["NAME"]))
+    size = log.stat().st_size if log.exists() else 0
+    return f", with the newest {filesizeformat(size)} in {log.name}, which a copy needs, too" if size else ""
+
+
+def _newest(report: Report) -> None:
+    """Report how old the data is: a copy without its log is intact, but lacks the newest rows."""
+    events = JobEvent.objects.order_by("-pk").values_list("created_at", flat=True)
+    sign_ins = User.objects.exclude(last_login=None).order_by("-last_login").values_list("last_login", flat=True)
+    if found := [at for at in (events.first(), sign_ins.first()) if at]:
+        report.ok(f"the newest sign-in or event of a job is from {max(found):%Y-%m-%d %H:%M} UTC")
 
 
 def broker(report: Report) -> None:

@@ -85,7 +85,7 @@ def save(
     with np.errstate(over="ignore"):
         kept = {name: np.ascontiguousarray(array, stored) for name, array in weights.items()}
     arrays = {name: np.asarray(array, np.float32) for name, array in kept.items()}
-    _check_weights(network, arrays, directory)
+    _check_weights(network, arrays, directory / WEIGHTS)
     data = save_tensors(kept)
     sha256 = hashlib.sha256(data).hexdigest()
     content = {"format": FORMAT, "network": network.as_dict(), "sha256": sha256, "meta": dict(meta)}
@@ -258,7 +258,7 @@ def _load_once(directory: Path, *, as_stored: bool) -> Checkpoint:
             file=directory / WEIGHTS,
             reason=error,
         ) from error
-    _check_weights(network, arrays, directory)
+    _check_weights(network, arrays, directory / WEIGHTS)
     meta = content.get("meta")
     phrases = _phrases(directory / PHRASES, network, content.get("phrases"))
     return Checkpoint(network, _frozen(arrays), meta if isinstance(meta, dict) else {}, content["sha256"], phrases)
@@ -287,12 +287,12 @@ def _phrases(file: Path, network: Network, sha256: Any) -> Phrases | None:
         ) from error
 
 
-def _check_weights(network: Network, arrays: Mapping[str, NDArray[Any]], directory: Path) -> None:
+def _check_weights(network: Network, arrays: Mapping[str, NDArray[Any]], file: Path) -> None:
     shapes = kind_of(network).weight_shapes(network)
     if set(arrays) != set(shapes):
         raise CheckpointError(
-            mark("The model %(directory)s has the weights %(found)s instead of %(expected)s."),
-            directory=directory,
+            mark("%(file)s has the weights %(found)s instead of %(expected)s."),
+            file=file,
             found=", ".join(sorted(arrays)) or "–",
             expected=", ".join(sorted(shapes)),
         )
@@ -300,16 +300,16 @@ def _check_weights(network: Network, arrays: Mapping[str, NDArray[Any]], directo
         array = arrays[name]
         if array.shape != shape:
             raise CheckpointError(
-                mark("In the model %(directory)s, %(name)s has shape %(found)s instead of %(expected)s."),
-                directory=directory,
+                mark("In %(file)s, %(name)s has shape %(found)s instead of %(expected)s."),
+                file=file,
                 name=name,
                 found=array.shape,
                 expected=shape,
             )
         if not _is_finite(array):
             raise CheckpointError(
-                mark("In the model %(directory)s, %(name)s contains a value that isn’t a finite number."),
-                directory=directory,
+                mark("In %(file)s, %(name)s contains a value that isn’t a finite number."),
+                file=file,
                 name=name,
             )
 

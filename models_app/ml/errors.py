@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 
 def mark(text: str) -> str:
     """Return the text as it is. It marks the text for translation (docs/development.md)."""
@@ -11,14 +13,28 @@ def mark(text: str) -> str:
 class Said(Exception):
     """The message of an error in English, with the template and values from which it can be translated.
 
+    People read it, so it has the names of files only; `in_full`, for the terminal and logs, has their paths.
+
     >>> TooFewPosts(mark("The file %(path)s has no posts."), path="a.txt").template
     'The file %(path)s has no posts.'
     """
 
     def __init__(self, template: str, /, **values: object) -> None:
-        shown = {name: f"{value:,}" if isinstance(value, int) else value for name, value in values.items()}
-        super().__init__(template % shown if values else template)
-        self.template, self.values = template, values
+        self.template = template
+        self.values = {name: _without_place(value) for name, value in values.items()}
+        self.in_full = _filled(template, {name: getattr(value, "in_full", value) for name, value in values.items()})
+        super().__init__(_filled(template, self.values))
+
+
+def _without_place(value: object) -> object:
+    if isinstance(value, OSError):
+        return value.strerror or type(value).__name__
+    return value.name if isinstance(value, PurePath) else value
+
+
+def _filled(template: str, values: dict[str, object]) -> str:
+    shown = {name: f"{value:,}" if isinstance(value, int) else value for name, value in values.items()}
+    return template % shown if values else template
 
 
 class LearningError(Said):

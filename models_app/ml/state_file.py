@@ -19,7 +19,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 class StateError(Exception):
-    """The file holds no usable state; the caller decides whether to start over or to report it."""
+    """The file holds no usable state; the caller, who names it, decides whether to start over or to report it."""
 
 
 def save_state(path: Path, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
@@ -47,9 +47,10 @@ def load_state(path: Path) -> tuple[Arrays, dict[str, Any]]:
         facts = json.loads(header["facts"])
         intact = header["digest"] == _digest(arrays)
     except (SafetensorError, OSError, KeyError, ValueError, RecursionError) as error:
-        raise StateError(f"{path} can't be read: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise StateError(f"it can't be read: {reason}") from error
     if not intact or not isinstance(facts, dict):
-        raise StateError(f"{path} is damaged.")
+        raise StateError("it is damaged")
     return arrays, facts
 
 

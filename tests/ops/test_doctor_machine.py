@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import sqlite3
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,13 @@ import pytest
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
-from botfactory.ops import machine, setting_checks
+from botfactory.accounts.models import User
+from botfactory.ops import components, machine, setting_checks
 from botfactory.ops.checks import Report
+from botfactory.sqlite_file.log import ForeignLog
 from models_app.models import TrainedModel
 from tests.models_app.conftest import base as base
-from tests.ops.helpers import Examine, told
+from tests.ops.helpers import Examine, failing, told
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("strong_key")]
 
@@ -56,6 +60,21 @@ def test_a_damaged_sqlite_file_is_found(tmp_path: Path, examine: Examine, monkey
     text = told(report.findings)
     assert "is damaged" in text and "restore the database from a backup" in text
     assert "journal mode is delete instead of wal" in text
+
+
+def test_data_in_the_log_and_its_age_are_told(examine: Examine, alice: User) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("another database")
+    User.objects.update(last_login=datetime(2031, 5, 4, 3, 2, tzinfo=UTC))
+    found = told(examine("database"), "ok")
+    assert "the newest sign-in or event of a job is from 2031-05-04 03:02 UTC" in found
+    assert re.search(r"intact \(quick_check\), with the newest .*B in .*sqlite3-wal, which a copy needs, too", found)
+
+
+def test_a_log_of_another_database_is_told(examine: Examine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    foreign = ForeignLog(tmp_path / "botfactory.sqlite3", "it's for 9 pages, and the database has 8")
+    monkeypatch.setattr(components, "database", failing(foreign))
+    assert "has 8. Nothing was changed → if you restored the database" in told(examine("database"), "problem")
 
 
 class _Closing:

@@ -56,7 +56,7 @@ def test_with_https_plain_http_is_sent_on_and_browsers_remember_it(
     answer = client.get("/accounts/login/?next=/jobs/")
     assert (answer.status_code, answer["Location"]) == (301, f"https://{ADDRESS}/accounts/login/?next=/jobs/")
     answer = client.get("/accounts/login/", headers={"X-Forwarded-Proto": "https"})
-    assert (answer.status_code, answer["Strict-Transport-Security"]) == (200, "max-age=2592000")
+    assert (answer.status_code, answer["Strict-Transport-Security"]) == (200, "max-age=31536000")
     # Probes come over plain HTTP, from the machine itself.
     assert client.get("/healthz").status_code == 200
 

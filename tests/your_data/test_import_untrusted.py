@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tempfile
@@ -14,10 +15,13 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 import numpy as np
 import pytest
 from django.conf import settings
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
 
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
+from botfactory.translation import restored
 from botfactory.your_data import importing
 from botfactory.your_data.errors import ImportRefused
 from models_app import model_files
@@ -159,6 +163,29 @@ def other_weights(inner: Files) -> Files:
     return inner | {"weights.safetensors": inner["weights.safetensors"][:-2] + b"??"}
 
 
+def with_weights(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Files], Files]:
+    """Return a change of the arrays, to which config.json says the right sha256."""
+
+    def changed_weights(inner: Files) -> Files:
+        data = save_tensors(change(load_tensors(inner[checkpoint.WEIGHTS])))
+        said = json.loads(inner[checkpoint.CONFIG]) | {"sha256": hashlib.sha256(data).hexdigest()}
+        return inner | {checkpoint.WEIGHTS: data, checkpoint.CONFIG: json.dumps(said).encode()}
+
+    return changed_weights
+
+
+def of_another_shape(weights: dict[str, Any]) -> dict[str, Any]:
+    return weights | {"output_bias": weights["output_bias"][None]}
+
+
+def under_another_name(weights: dict[str, Any]) -> dict[str, Any]:
+    return {f"{name}s" if name == "output_bias" else name: array for name, array in weights.items()}
+
+
+def not_finite(weights: dict[str, Any]) -> dict[str, Any]:
+    return weights | {"output_bias": np.full_like(weights["output_bias"], np.nan)}
+
+
 def broken_guard(inner: Files) -> Files:
     return inner | {"posts.fingerprints": b"nothing"}
 
@@ -230,6 +257,23 @@ def test_files_of_a_bot_are_not_trusted(change: Callable[[Files], Files], method
     assert not TrainedModel.objects.filter(owner=bob).exists() and Corpus.objects.filter(owner=bob).exists()
     folder = Path(settings.CHECKPOINTS_DIR) / "users" / str(bob.pk)
     assert not folder.exists() or list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (of_another_shape, "In weights.safetensors, output_bias has shape"),
+        (under_another_name, "weights.safetensors has the weights"),
+        (not_finite, "In weights.safetensors, output_bias contains a value"),
+    ],
+)
+def test_people_are_told_the_names_of_files_but_not_where_the_server_keeps_them(
+    change: Callable[[dict[str, Any]], dict[str, Any]], said: str, bob: User, files: Files
+) -> None:
+    job = imported(bob, zipped(with_files_of_bot(files, with_weights(change))))
+    (left_out,) = job.result["left_out"]
+    assert said in left_out["why"] and said.partition(" ")[0] in restored(left_out["why"], left_out["words"])
+    assert str(settings.CHECKPOINTS_DIR) not in json.dumps(job.result) and "attempt-" not in json.dumps(job.result)
 
 
 @pytest.mark.parametrize("posts", [["x" * CHARACTERS], ["\U0001f600"] * CHARACTERS], ids=["one post", "many posts"])

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.states import State
-from botfactory.ops.commands import OwnerCommand, native_messages_to, setting
+from botfactory.ops.commands import OwnerCommand, in_full, native_messages_to, setting
 from botfactory.words import counted
 from models_app import epochs, naming, services, trainings
 from models_app.base_models import versions
@@ -78,7 +78,7 @@ class Command(OwnerCommand):
             try:
                 sampling = SamplingConfig(count=options["count"], seed=options["seed"])
             except ValueError as error:
-                raise CommandError(str(error)) from error
+                raise CommandError(in_full(error)) from error
         corpus = self._corpus(options["what"], owner, options)
         report = summary.report(corpus)
         self.tell(f"{corpus.name}: {report.kept:,} of {counted(report.found, 'post')} kept. {report.advice}")

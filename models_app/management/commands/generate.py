@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from botfactory.ops.commands import OwnerCommand
+from botfactory.ops.commands import OwnerCommand, in_full
 from botfactory.words import counted
 from models_app import refusals, services
 from models_app.base_models import versions
@@ -78,7 +78,7 @@ class Command(OwnerCommand):
                 link_guard=False if options["allow_links"] else None,
             )
         except ValueError as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(in_full(error)) from error
         sampling = services.settled(sampling, model)
         writing, seconds = services.write(model, sampling)
         if options["json"]:

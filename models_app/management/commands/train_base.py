@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
-from botfactory.ops.commands import ProductCommand, native_messages_to, setting
+from botfactory.ops.commands import ProductCommand, in_full, native_messages_to, setting
 from models_app import pretrained
 from models_app.base_models import versions
 from models_app.ml import checkpoint
@@ -117,7 +117,7 @@ class Command(ProductCommand):
                 network = small_network(network).of_tokens(vocabulary_to_learn(options["vocabulary"]))
             network = with_vocabulary(network, options["corpus"], directory, resume=options["resume"])
         except ValueError as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(in_full(error)) from error
         bar_format = "{percentage:3.0f}%|{bar}| {desc}"
         log = Path(settings.LOGS_DIR) / "train_base.log"
         with (
@@ -163,7 +163,7 @@ class Command(ProductCommand):
                     on_measuring=on_measuring,
                 )
             except ValueError as error:
-                raise CommandError(str(error)) from error
+                raise CommandError(in_full(error)) from error
         if name in versions.SHIPPED.values():
             versions.base_model(Tier.of(network.as_dict()))
         bits = trained.meta["bits_per_character"]
@@ -184,7 +184,7 @@ class Command(ProductCommand):
         try:
             grown, weights = reshaped(start.network, start.weights, **shape)
         except ValueError as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(in_full(error)) from error
         return replace(start, network=grown, weights=weights), grown
 
 

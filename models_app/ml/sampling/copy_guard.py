@@ -296,7 +296,7 @@ class CopyGuard:
                 known=FORMAT,
             )
         if not _are_of_a_guard(arrays):
-            raise _damaged(path) from StateError(f"The arrays in {path} don't make a guard.")
+            raise _damaged(path) from StateError("its arrays don't make a guard")
         return cls(arrays["key"].tobytes(), arrays["vocabulary"], arrays["text"], arrays["ends"], arrays["wordless"])
 
 

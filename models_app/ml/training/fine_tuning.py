@@ -175,7 +175,7 @@ class FineTuning(ABC):
         try:
             arrays, facts = load_state(self._path)
             if facts["origin"] != self._origin:
-                raise StateError(f"{self._path} belongs to another job")
+                raise StateError("it belongs to another job")
             history = [EpochResult(**entry | {"samples": tuple(entry["samples"])}) for entry in facts["history"]]
             best = {name: arrays[f"best.{name}"] for name in self.start.weights}
             start_bits = float(facts["start_bits"])

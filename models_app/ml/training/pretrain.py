@@ -174,7 +174,7 @@ class _Pretraining:
         try:
             arrays, facts = load_state(path)
             if self._completed(facts["origin"]) != self._origin():
-                raise StateError(f"{path} belongs to another corpus, network, configuration or validation file")
+                raise StateError("it belongs to another corpus, network, configuration or validation file")
             run = dict(facts["run"])
             run["best_loss"] = math.inf if run["best_loss"] is None else run["best_loss"]
             self._run = _Run(**run)

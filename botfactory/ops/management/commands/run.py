@@ -11,14 +11,15 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
-from django.db import connections
+from django.db import connection, connections
 
 from botfactory import doorbell
 from botfactory.jobs import kinds, reaper
 from botfactory.ops import open_files, valkey
 from botfactory.ops.announcement import Announcement
-from botfactory.ops.commands import DEFAULT_PORT, RUN_LOCK, ProductCommand, add_where, at_least
+from botfactory.ops.commands import DEFAULT_PORT, RUN_LOCK, ProductCommand, add_where, at_least, unreachable
 from botfactory.ops.supervisor import AlreadyRunning, Process, Supervisor, only_one
+from botfactory.sqlite_file import log
 
 MAX_PORT: Final = 65_535
 #: The host to listen on -> where this machine reaches it, if that's another one.
@@ -56,7 +57,15 @@ class Command(ProductCommand):
             raise CommandError(f"Bot Factory is already running from {settings.BOTFACTORY_HOME}: {where}") from None
         except OSError as error:
             raise CommandError(f"Can't write to {settings.BOTFACTORY_HOME} ({error.strerror}).") from error
+        file = str(connection.settings_dict["NAME"]) if connection.vendor == "sqlite" else ""
+        if file:
+            try:
+                log.require_intact(file)
+            except log.ForeignLog as error:
+                raise unreachable(error) from error
         super().prepare()
+        if file:
+            log.count_start(file)
         try:
             for name in ("UPLOADS_DIR", "JOBS_DIR", "LOGS_DIR", "CHECKPOINTS_DIR"):
                 Path(getattr(settings, name)).mkdir(parents=True, exist_ok=True)
