@@ -15,6 +15,7 @@ from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.sampler import Sampler
 from models_app.model_files import FINGERPRINTS, LIKENESS
 from models_app.models import TrainedModel
+from models_app.writing import held
 from models_app.writing.shelf import Key, Shelf
 
 #: Of a file of float16: what is multiplied is kept as float32.
@@ -79,6 +80,8 @@ class Memory:
 
     def __init__(self, max_bytes: int) -> None:
         self.shelf: Shelf[Bot] = Shelf(max_bytes)
+        #: What the process held before there were bots; None if the system doesn't say.
+        self._without = held.held_bytes()
         self._loading: list[str] = []
         #: Where they are on the shelf, or were until they had to make room.
         self._keys: dict[str, Key] = {}
@@ -89,6 +92,16 @@ class Memory:
         with self._changing:
             self._keys = {name: key for name, key in self._keys.items() if key in self.shelf}
             return sorted({*self._keys, *self._loading})
+
+    def measured(self) -> int:
+        """Return the bytes that the process holds, and let bots go if that's too much with what they all need."""
+        total = held.held_bytes()
+        if total is None or self._without is None:
+            return self.shelf.bytes
+        if self.shelf.leave_room(max(0, total - self._without - self.shelf.bytes)):
+            held.give_back()
+            total = held.held_bytes() or total
+        return total
 
     def take(self, name: str, model: TrainedModel) -> tuple[Key, Bot]:
         """Return the bot, loaded if it isn't there, and its key, for `shelf.give_back`. Raises CheckpointError."""

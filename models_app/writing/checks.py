@@ -28,11 +28,12 @@ def writers(report: Report) -> None:
         report.problem("writers can't be asked without the broker", "mend the broker first (see above)")
         return
     for facts in known.values():
-        models = f"{counted(facts['models'], 'bot')} ({facts['megabytes']:g} MB)"
+        models = f"{counted(facts['models'], 'bot')}"
         rates = " or ".join(f"{rate:,.0f} ({tier})" for tier, rate in facts["rates"].items())
+        threads = counted(facts["threads"], "thread")
         report.ok(
-            f"the writer {facts['host']}:{facts['pid']} has {models} in memory and writes about {rates} "
-            f"characters per second on {counted(facts['threads'], 'thread')}"
+            f"the writer {facts['host']}:{facts['pid']} has {models} in memory, holds {facts['megabytes']:g} MB, and "
+            f"writes about {rates} characters per second on {threads}"
         )
     if not known:
         report.problem(
@@ -53,7 +54,7 @@ def collect() -> Iterator[Metric]:
         "botfactory_writers": ("Writers that are alive.", len(known)),
         "botfactory_writing_requests": ("Requests that wait or are being written.", pending),
         "botfactory_writer_bytes": (
-            "Memory of all writers for bots.",
+            "Memory that only the writers hold.",
             sum(facts["megabytes"] for facts in known) * 1e6,
         ),
     }

@@ -82,8 +82,8 @@ class Event(TypedDict):
 class Facts(TypedDict):
     """What a writer says of itself.
 
-    rates: by tier, characters that it writes in a second; bots: those in memory, as in `Request.bot`; megabytes: of all
-    in memory.
+    rates: by tier, characters that it writes in a second; bots: those in memory, as in `Request.bot`; megabytes: that
+    the process holds.
     """
 
     host: str

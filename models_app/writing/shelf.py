@@ -22,11 +22,12 @@ class _Place(Generic[Thing]):
 class Shelf(Generic[Thing]):
     """Things by key, within a number of bytes. One that is in use stays; who needs room waits for it.
 
-    A thing that alone is larger than the shelf is let in when nothing else is there.
+    A thing that alone is larger than the shelf is let in when nothing else is there. What is held beside the things
+    takes room from those that nobody uses, except from the last one.
     """
 
     def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
+        self._max_bytes, self._beside = max_bytes, 0
         self._changed = threading.Condition()
         self._places: OrderedDict[Key, _Place[Thing]] = OrderedDict()
 
@@ -72,6 +73,14 @@ class Shelf(Generic[Thing]):
             self._make_room(0)
             self._changed.notify_all()
 
+    def leave_room(self, beside: int) -> bool:
+        """Leave room for so many bytes beside the things from now on; return whether one had to go."""
+        with self._changed:
+            before = len(self._places)
+            self._beside = beside
+            self._make_room(0)
+            return len(self._places) < before
+
     def _entered(self, key: Key, expected: int) -> _Place[Thing]:
         """Return the key's place with one user more: with the thing, or empty and to be filled by the caller."""
         with self._changed:
@@ -87,9 +96,12 @@ class Shelf(Generic[Thing]):
                     return place
                 self._changed.wait()
 
+    def _beside_of(self, needed: int) -> int:
+        return self._beside if needed or len(self._places) > 1 else 0
+
     def _make_room(self, needed: int) -> bool:
         """Drop what was used least recently until so many bytes fit in; return whether they do."""
         free = [key for key, place in self._places.items() if not place.users]
-        while free and self._bytes() + needed > self._max_bytes:
+        while free and self._bytes() + needed + self._beside_of(needed) > self._max_bytes:
             del self._places[free.pop(0)]
         return not self._places or self._bytes() + needed <= self._max_bytes

@@ -23,6 +23,7 @@ from models_app.house_bans import house_bans
 from models_app.ml.config import SamplingConfig
 from models_app.ml.sampling.outcome import Writing
 from models_app.models import Tier
+from models_app.writing import held as memory_held
 from models_app.writing.admission import WritingInterrupted
 from models_app.writing.board import PREFIX, Board, client
 from models_app.writing.bots import Memory, model_of
@@ -94,6 +95,8 @@ class Writer:
         self._unheard: set[str] = set()
         self._ahead: Future[None] | None = None
         self._changed = threading.Condition()
+        self._megabytes = 0.0
+        self._has_ended_some = False
         self._is_stopping = threading.Event()
         self._is_ended = threading.Event()
 
@@ -134,7 +137,7 @@ class Writer:
             requests=len(self._held),
             models=len(self.memory.shelf),
             bots=self.memory.names(),
-            megabytes=round(self.memory.shelf.bytes / 1e6, 1),
+            megabytes=self._megabytes,
         )
 
     def _all(self) -> list[_Held]:
@@ -310,6 +313,7 @@ class Writer:
         self._outgoing.end(request)
         with self._changed:
             self._held.pop(request.id, None)
+            self._has_ended_some = True
             self._changed.notify_all()
 
     # What it looks after
@@ -325,6 +329,8 @@ class Writer:
                     held[request.id].stop()
                 self._look_ahead()
                 is_due = time.monotonic() - beat_at >= BEAT
+                if is_due:
+                    self._look_after_memory()
                 facts = self.facts()
                 if is_due or told != (facts["requests"], facts["bots"]):
                     self._board.beat(self.id, facts, [each.request for each in self._all()])
@@ -337,6 +343,13 @@ class Writer:
             except (RedisError, OSError) as error:
                 logger.warning("the broker doesn't answer the writer: %s", error)
             self._is_ended.wait(LOOK)
+
+    def _look_after_memory(self) -> None:
+        """Measure what the process holds. If there's nothing to do, give back what earlier requests needed."""
+        if self._has_ended_some and not self._held:
+            self._has_ended_some = False
+            memory_held.give_back()
+        self._megabytes = round(self.memory.measured() / 1e6, 1)
 
     def _put_back_unheard(self) -> None:
         """Put back what the server has given to this writer when it no longer waited for the answer. RedisError.

@@ -75,6 +75,21 @@ def test_what_is_larger_than_the_shelf_is_let_in_alone(loads: Loads) -> None:
     assert loads.names == ["a", "giant"] and shelf.bytes == 0
 
 
+def test_what_is_held_beside_them_takes_room_from_those_that_nobody_uses_but_the_last(loads: Loads) -> None:
+    shelf: Shelf[str] = Shelf(100)
+    for name in ("a", "b", "c"):
+        shelf.take(key(name), 30, lambda: ("", 30))
+    assert not shelf.leave_room(1000) and len(shelf) == 3, "all are in use"
+    shelf.give_back(key("a"))
+    assert len(shelf) == 2
+    for name in ("b", "c"):
+        shelf.give_back(key(name))
+    assert len(shelf) == 1 and key("c") in shelf
+    assert not shelf.leave_room(0)
+    use(shelf, loads, "d", 30)
+    assert key("c") in shelf
+
+
 def test_a_thing_is_loaded_once_for_several_who_want_it_at_once() -> None:
     shelf: Shelf[str] = Shelf(100)
     go_on, loaded = threading.Event(), []

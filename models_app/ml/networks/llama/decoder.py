@@ -66,11 +66,21 @@ class LlamaDecoder:
     #: In the cache, each text of SmolLM2-135M takes 3 MB for every PLACES symbols.
     rows_at_once: Final = 32
 
-    def __init__(self, config: LlamaConfig, frozen: Mapping[str, NDArray[Any]], *, exact: bool = False) -> None:
-        """`frozen`: arrays in any floating-point type. With `exact`, products are in float32 instead of int8."""
+    def __init__(
+        self,
+        config: LlamaConfig,
+        frozen: Mapping[str, NDArray[Any]],
+        *,
+        exact: bool = False,
+        int8: Mapping[str, NDArray[Any]] | None = None,
+    ) -> None:
+        """`frozen`: arrays in any floating-point type. With `exact`, products are in float32 instead of int8.
+
+        `int8`: as in `graph_of`.
+        """
         self.config = config
         self._embedding, self._rotary = frozen["embedding"], frozen["rotary"]
-        graph = graph_of(config, frozen, exact=exact)
+        graph = graph_of(config, frozen, exact=exact, int8=int8)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = min(MAX_THREADS, available())
         options.inter_op_num_threads = 1

@@ -64,14 +64,28 @@ class Graph:
     weights: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
-def graph_of(config: LlamaConfig, frozen: Mapping[str, NDArray[Any]], *, exact: bool) -> Graph:
-    """Return the graph. With `exact`, matrices stay float32."""
-    return _Builder(config, frozen, exact).built()
+def graph_of(
+    config: LlamaConfig,
+    frozen: Mapping[str, NDArray[Any]],
+    *,
+    exact: bool,
+    int8: Mapping[str, NDArray[Any]] | None = None,
+) -> Graph:
+    """Return the graph. With `exact`, matrices stay float32. `int8`: the others, if they're rounded already."""
+    return _Builder(config, frozen, exact, int8 or {}).built()
+
+
+def head_of(config: LlamaConfig, frozen: Mapping[str, NDArray[Any]]) -> tuple[str, NDArray[Any]]:
+    """Return the name of the weights that become logits, and their matrix (W, V)."""
+    name = "embedding" if config.tied else "head"
+    return name, frozen[name].T
 
 
 class _Builder:
-    def __init__(self, config: LlamaConfig, frozen: Mapping[str, NDArray[Any]], exact: bool) -> None:
-        self._config, self._frozen, self._exact = config, frozen, exact
+    def __init__(
+        self, config: LlamaConfig, frozen: Mapping[str, NDArray[Any]], exact: bool, int8: Mapping[str, NDArray[Any]]
+    ) -> None:
+        self._config, self._frozen, self._exact, self._int8 = config, frozen, exact, int8
         self._nodes: list[Any] = []
         self._weights: dict[str, NDArray[Any]] = {}
 
@@ -104,8 +118,7 @@ class _Builder:
         self._weights |= {"last": np.array(-1, np.int64)}
         self._add("Gather", [normed, "last"], ["ended"], axis=1)
         self._add("Gather", ["ended", WANTED], ["asked"], axis=0)
-        head = self._frozen["embedding" if config.tied else "head"]
-        self._multiplied("asked", head.T, LOGITS)
+        self._multiplied("asked", *head_of(config, self._frozen), LOGITS)
         return Graph(self._model(), self._weights)
 
     def _add(self, kind: str, inputs: list[str], outputs: list[str], domain: str = "", **attributes: Any) -> None:
@@ -132,21 +145,24 @@ class _Builder:
         mapped = f"{layer}.{name}"
         frozen = self._frozen[mapped]
         if not self._config.rank:
-            return self._multiplied(x, frozen, f"{mapped}.out")
+            return self._multiplied(x, mapped, frozen, f"{mapped}.out")
         main, low, high, out = (f"{mapped}.{part}" for part in ("main", "low", "high", "out"))
-        self._multiplied(x, frozen, main)
+        self._multiplied(x, mapped, frozen, main)
         self._add("MatMul", [x, f"{mapped}.a"], [low])
         self._add("MatMul", [low, f"{mapped}.b"], [high])
         self._add("Add", [main, high], [out])
         return out
 
-    def _multiplied(self, x: str, matrix: NDArray[Any], out: str) -> str:
-        """Return x @ matrix (I, O)."""
+    def _multiplied(self, x: str, name: str, matrix: NDArray[Any], out: str) -> str:
+        """Return x @ matrix (I, O), the weights of this name."""
         inputs, outputs = matrix.shape
         if self._exact or inputs % BLOCK:
             self._add("MatMul", [x, self._weight(f"{out}.matrix", matrix.astype(np.float32))], [out])
             return out
-        numbers, scales = rounded(matrix)
+        if self._int8:
+            numbers, scales = self._int8[f"{name}.numbers"], self._int8[f"{name}.scales"]
+        else:
+            numbers, scales = rounded(matrix)
         given = [x, self._weight(f"{out}.numbers", numbers), self._weight(f"{out}.scales", scales)]
         sizes = {"K": inputs, "N": outputs, "bits": 8, "block_size": BLOCK}
         self._add("MatMulNBits", given, [out], _OURS, **sizes, accuracy_level=_INT8_PRODUCTS)

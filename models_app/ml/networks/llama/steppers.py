@@ -38,8 +38,11 @@ def stepper(config: LlamaConfig, weights: Mapping[str, Any]) -> LlamaStepper[Any
 @lru_cache(maxsize=2)
 def _decoder(config: LlamaConfig, exact: bool) -> LlamaDecoder:
     from .decoder import LlamaDecoder
+    from .int8_file import int8_of
 
-    return LlamaDecoder(config, LIBRARY.get(config.pretrained).weights, exact=exact)
+    frozen = LIBRARY.get(config.pretrained).weights
+    int8 = None if exact else int8_of(LIBRARY.folder_of(config.pretrained), config, frozen)
+    return LlamaDecoder(config, frozen, exact=exact, int8=int8)
 
 
 def _sees_gpu() -> bool:

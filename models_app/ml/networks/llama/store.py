@@ -31,8 +31,8 @@ from .weights import frozen_shapes
 WEIGHTS: Final = "frozen.safetensors"
 CONFIG: Final = "pretrained.json"
 TOKENIZER: Final = "tokenizer.json"
-#: What `take_in` writes.
-_DTYPES: Final[dict[str, Any]] = {"BF16": ml_dtypes.bfloat16, "F32": np.float32}
+#: What processes map.
+_DTYPES: Final[dict[str, Any]] = {"BF16": ml_dtypes.bfloat16, "F32": np.float32, "U8": np.uint8}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def load(folder: Path) -> Frozen:
         facts = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         config = LlamaConfig.from_dict(facts["network"])
         vocabulary = BpeVocabulary.from_json((folder / TOKENIZER).read_text(encoding="utf-8"))
-        weights = _mapped(folder / WEIGHTS)
+        weights = mapped(folder / WEIGHTS)
     except (OSError, ValueError, KeyError, SafetensorError, CheckpointError) as error:
         raise PretrainedError(
             mark(
@@ -105,11 +105,11 @@ def load(folder: Path) -> Frozen:
     return Frozen(config, weights, vocabulary, str(facts["name"]), str(facts["licence"]))
 
 
-def _mapped(path: Path) -> dict[str, NDArray[Any]]:
+def mapped(path: Path) -> dict[str, NDArray[Any]]:
     """Return the arrays in a safetensors file as views of the file, which safetensors itself can only copy.
 
     So all processes share this memory, and the system takes back what nobody reads any more. Raises SafetensorError if
-    the file is damaged.
+    the file is damaged, OSError if it can't be read.
     """
     with safe_open(path, framework="numpy"):
         pass  # has checked the header and the size
@@ -142,6 +142,11 @@ class Library:
             earlier, self._root = self._root, root
             self._loaded.clear()
             return earlier
+
+    def folder_of(self, pretrained: str) -> Path:
+        """Return the folder of a model that `get` returns."""
+        assert self._root is not None
+        return self._root / pretrained
 
     def get(self, pretrained: str) -> Frozen:
         """Return the model by the sha256 of its publisher's file. Raises PretrainedError if it isn't there."""

@@ -105,6 +105,7 @@ def with_weights(monkeypatch: pytest.MonkeyPatch, frozen: Weights) -> None:
     loaded._frozen.cache_clear()
     loaded._decoder.cache_clear()
     monkeypatch.setattr(LIBRARY, "get", lambda _: SimpleNamespace(weights=frozen))
+    monkeypatch.setattr("models_app.ml.networks.llama.int8_file.int8_of", lambda *given: None)
 
 
 def test_heads_of_another_size_are_for_tensorflow(monkeypatch: pytest.MonkeyPatch, adapter: Weights) -> None:
