@@ -18,7 +18,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from botfactory.jobs import events, processes, services, turns, usage
+from botfactory.jobs import events, processes, services, turns, usage, write_lock
 from botfactory.jobs.ending import end
 from botfactory.jobs.handle import STAGED
 from botfactory.jobs.kinds import kind_of
@@ -122,11 +122,11 @@ def reap(*, by_silence: bool = True) -> int:
 def watch(end: threading.Event | None = None) -> None:
     """Reap every JOB_REAP_SECONDS until `end` is set, if it ever is. An error affects only its round.
 
-    Workers that could write no heartbeat aren't dead. When the database was away, the machine slept or its clock was
-    set, they have JOB_STALE_SECONDS to be heard again.
+    Workers that could write no heartbeat aren't dead. When the database was away or locked, the machine slept or its
+    clock was set, they have JOB_STALE_SECONDS to be heard again.
     """
     end = end or threading.Event()
-    began, judges_at = timezone.now(), -math.inf
+    began, judges_at, lock = timezone.now(), -math.inf, write_lock.Watch()
     while True:
         before, began = began, timezone.now()
         missed = (began - before).total_seconds() - settings.JOB_REAP_SECONDS
@@ -134,7 +134,10 @@ def watch(end: threading.Event | None = None) -> None:
             logger.warning("nobody has looked after jobs for %.0f s, so silent workers get time to be heard", missed)
             judges_at = time.monotonic() + settings.JOB_STALE_SECONDS
         try:
-            reap(by_silence=time.monotonic() >= judges_at)
+            if lock.is_blocked():
+                judges_at = time.monotonic() + settings.JOB_STALE_SECONDS
+            else:
+                reap(by_silence=time.monotonic() >= judges_at)
         except Exception as error:
             logger.warning("jobs could not be looked after this time: %s", error)
             if isinstance(error, OperationalError | InterfaceError):

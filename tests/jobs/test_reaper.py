@@ -18,7 +18,7 @@ from django.db import connection
 from django.utils import timezone
 
 from botfactory.accounts.models import User
-from botfactory.jobs import processes, reaper, worker
+from botfactory.jobs import processes, reaper, worker, write_lock
 from botfactory.jobs.errors import JobCancelled, JobFailed, LostClaim
 from botfactory.jobs.handle import JobHandle, work_dir
 from botfactory.jobs.models import Job
@@ -120,10 +120,7 @@ def test_workers_that_could_write_no_heartbeat_are_not_taken_for_dead(
 def test_workers_have_time_to_be_heard_after_the_database_was_away(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if connection.vendor == "sqlite":
-        connection.ensure_connection()
-        monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 0.05)
-        connection.close()
+    monkeypatch.setattr(write_lock, "PATIENCE_SECONDS", 0.05)
     job = submit(alice)
     outage = ExitStack()
 
