@@ -7,21 +7,19 @@ gets does depend on it; `cores_left` estimates that from the load.
 from __future__ import annotations
 
 import os
-import platform
 import time
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache, reduce
+from functools import reduce
 from operator import or_
-from pathlib import Path
 from statistics import median
 from typing import Final
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from botfactory.jobs import processes
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import HELD
@@ -44,7 +42,6 @@ LAST: Final = 5
 #: The least that a training gets. The load also counts processes that wait for a disk.
 MIN_CORES: Final = 0.25
 FORGOTTEN: Final = timedelta(days=90)
-_BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +62,6 @@ class Pace:
         return Pace(self.speed * self.slowdown, 1.0, self.is_prepared)
 
 
-@cache
-def this_machine() -> str:
-    """Return an id of this machine, which its containers share, like its load."""
-    with suppress(OSError):
-        return _BOOT.read_text().strip()[:64]
-    return platform.node()[:64]
-
-
 def cores_left(*, wanted: float, cores: float, others: float, weight: float) -> float:
     """Return the number of cores that a training gets if it could use `wanted` and other work wants `others`.
 
@@ -90,7 +79,7 @@ def note(
 
     products_per_symbol: of the base model that it has measured (`registry.products_per_symbol`), 0 if unknown.
     """
-    host = platform.node()[:255]
+    host = processes.here()
     mine = min(measured.cores_used, time.process_time() / MINUTE)
     load = Load(machine_load.of_last_minute())
     others = max(0.0, load.mean - mine - _Trainings.on(host).in_load(load, measured.cores_used))
@@ -106,10 +95,9 @@ def note(
         "memory": memory(),
         "measured_at": timezone.now(),
     }
-    machine, _ = TrainingMachine.objects.update_or_create(machine=this_machine(), defaults=values)
-    # Rows from before the machine was restarted, or of machines that no longer exist.
-    gone = Q(host=host) | Q(measured_at__lt=timezone.now() - FORGOTTEN)
-    TrainingMachine.objects.filter(gone).exclude(pk=machine.pk).delete()
+    machine, _ = TrainingMachine.objects.update_or_create(machine=processes.boot(), defaults=values)
+    # Rows from before a machine was restarted, or of machines that no longer exist.
+    TrainingMachine.objects.filter(measured_at__lt=timezone.now() - FORGOTTEN).delete()
     return machine
 
 
@@ -176,7 +164,7 @@ def _of_core(machine: TrainingMachine, tier: Tier) -> float:
 def _cores_now(machine: TrainingMachine) -> float:
     recent = _Trainings.on(machine.host)
     others = machine.others
-    if machine.machine == this_machine():
+    if machine.machine == processes.boot():
         load = machine_load.lately()
         others = max(0.0, load.mean - recent.in_load(load, machine.cores_used))
     return cores_left(

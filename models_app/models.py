@@ -250,8 +250,9 @@ class TrainedModel(models.Model):
 class TrainingMachine(models.Model):
     """A machine that trains, as last measured by the process that waits there for trainings (machines.py)."""
 
+    # Its boot (jobs.processes.boot), which its containers share, like its load.
     machine = models.CharField(max_length=64, primary_key=True)
-    # The name as in Job.worker. Containers on one machine have different names.
+    # How Job.worker begins there (jobs.processes.here). Each container has its own.
     host = models.CharField(max_length=255)
     cores = models.PositiveIntegerField()
     # The number of cores that a training uses if nothing else runs.

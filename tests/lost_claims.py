@@ -25,16 +25,11 @@ STALE_SECONDS = 1
 
 
 @contextmanager
-def overtaken(job: Any, target: str, settings: Any) -> Iterator[None]:
-    """Run a block after another worker has done the job of one that was stopped before `target`. Then wake the first.
-
-    After the block, the woken worker has ended and reported that another had taken over.
-    """
+def stopped(job: Any, target: str, settings: Any) -> Iterator[subprocess.Popen[str]]:
+    """Run a block while a worker, which has taken the job, is stopped before `target`."""
     from django.conf import settings as django_settings
     from django.db import connection
 
-    from botfactory.jobs import reaper, worker
-    from botfactory.jobs.states import State
     from tests.product import wait_for
 
     settings.JOB_STALE_SECONDS = STALE_SECONDS
@@ -52,6 +47,23 @@ def overtaken(job: Any, target: str, settings: Any) -> Iterator[None]:
     )
     try:
         wait_for(f"the worker to stop before {target}", lambda: _is_stopped(process), 120)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def overtaken(job: Any, target: str, settings: Any) -> Iterator[None]:
+    """Run a block after another worker has done the job of one that was stopped before `target`. Then wake the first.
+
+    After the block, the woken worker has ended and reported that another had taken over.
+    """
+    from botfactory.jobs import reaper, worker
+    from botfactory.jobs.states import State
+    from tests.product import wait_for
+
+    with stopped(job, target, settings) as process:
         wait_for("the stopped worker to be missed", lambda: _is_interrupted(job, reaper.reap), 60)
         worker.run(job.pk)
         job.refresh_from_db()
@@ -61,9 +73,6 @@ def overtaken(job: Any, target: str, settings: Any) -> Iterator[None]:
         _, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors
         assert f"job {job.pk}: attempt 1" in errors, errors
-    finally:
-        process.kill()
-        process.wait()
 
 
 def files_under(*folders: Path) -> dict[str, tuple[int, bytes]]:

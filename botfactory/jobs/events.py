@@ -24,8 +24,8 @@ from botfactory.jobs.states import CLAIMABLE
 logger = logging.getLogger(__name__)
 _silence = threading.Event()
 
-#: Events that are recorded without the job getting on; some come again with each attempt. All others are progress, after
-#: which its losses and pauses are counted anew.
+#: Events that are recorded without the job getting on; some come again with each attempt. All others are progress,
+#: which resets the counts of losses and pauses.
 NO_PROGRESS: Final = frozenset({"state", "waiting", "note", "stop", "resumed", "before", "openings"})
 
 #: So many waiting pages learn their new place at each step of the queue. The others learn it with the next ping.

@@ -48,6 +48,7 @@ class Job(models.Model):
     attempt = models.PositiveIntegerField(default=0, verbose_name=_("attempt"))
     # Counts the losses of its worker since it last got on (events.NO_PROGRESS, JobHandle.saved).
     interruptions = models.PositiveIntegerField(default=0, verbose_name=_("interruptions"))
+    # The process that holds it or held it last (processes.name_of).
     worker = models.CharField(max_length=255, blank=True, verbose_name=_("worker"))
     last_sequence = models.PositiveIntegerField(default=0, verbose_name=_("number of events"))
     # Higher goes first, before everybody's turn: the administrator moved it to the front. Below 0 it gives way.

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-import os
-import platform
 import shutil
 import threading
 import time
@@ -20,7 +18,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from botfactory.jobs import events, services, turns, usage
+from botfactory.jobs import events, processes, services, turns, usage, write_lock
 from botfactory.jobs.ending import end
 from botfactory.jobs.handle import STAGED
 from botfactory.jobs.kinds import kind_of
@@ -37,7 +35,7 @@ HANDED_OVER_WITHIN: Final = timedelta(hours=1)
 
 
 def is_abandoned(job: Job) -> bool:
-    """Return whether nobody works on a held job: its heartbeat is old, or its process on this host is gone."""
+    """Return whether nobody works on a held job: its heartbeat is old, or its process is gone."""
     return is_silent(job, timezone.now()) or is_gone(job)
 
 
@@ -49,21 +47,12 @@ def is_silent(job: Job, now: datetime) -> bool:
 
 
 def is_gone(job: Job) -> bool:
-    """Return whether the process of a held job, which was on this host, is gone."""
-    host, _, pid = job.worker.rpartition(":")
-    if job.state not in HELD or host != platform.node() or not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass
-    return False
+    """Return whether the process of a held job ran here and is gone."""
+    return job.state in HELD and processes.is_gone(job.worker)
 
 
 def interrupt(job: Job, *, is_loss: bool = True) -> None:
-    """Put an abandoned job back for its next attempt, or end it if it was being cancelled or was lost too often in a row.
+    """Put an abandoned job back for its next attempt. End it if it was being cancelled or was lost too often in a row.
 
     Without `is_loss`, this time doesn't count, because its worker was stopped on purpose.
     """
@@ -100,7 +89,7 @@ def interrupt(job: Job, *, is_loss: bool = True) -> None:
 
 
 def hand_back() -> None:
-    """Put back the jobs of this host's processes that are gone, without counting them as lost."""
+    """Put back the jobs of processes here that are gone, without counting them as lost."""
     for job in Job.objects.filter(state__in=HELD):
         if is_abandoned(job):
             interrupt(job, is_loss=False)
@@ -133,11 +122,11 @@ def reap(*, by_silence: bool = True) -> int:
 def watch(end: threading.Event | None = None) -> None:
     """Reap every JOB_REAP_SECONDS until `end` is set, if it ever is. An error affects only its round.
 
-    Workers that could write no heartbeat aren't dead. When the database was away, the machine slept or its clock was
-    set, they have JOB_STALE_SECONDS to be heard again.
+    Workers that could write no heartbeat aren't dead. When the database was away or locked, the machine slept or its
+    clock was set, they have JOB_STALE_SECONDS to be heard again.
     """
     end = end or threading.Event()
-    began, judges_at = timezone.now(), -math.inf
+    began, judges_at, lock = timezone.now(), -math.inf, write_lock.Watch()
     while True:
         before, began = began, timezone.now()
         missed = (began - before).total_seconds() - settings.JOB_REAP_SECONDS
@@ -145,7 +134,10 @@ def watch(end: threading.Event | None = None) -> None:
             logger.warning("nobody has looked after jobs for %.0f s, so silent workers get time to be heard", missed)
             judges_at = time.monotonic() + settings.JOB_STALE_SECONDS
         try:
-            reap(by_silence=time.monotonic() >= judges_at)
+            if lock.is_blocked():
+                judges_at = time.monotonic() + settings.JOB_STALE_SECONDS
+            else:
+                reap(by_silence=time.monotonic() >= judges_at)
         except Exception as error:
             logger.warning("jobs could not be looked after this time: %s", error)
             if isinstance(error, OperationalError | InterfaceError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import platform
 import uuid
 from datetime import datetime
 from typing import Any, Final
@@ -18,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from botfactory import doorbell
 from botfactory.accounts.models import User
-from botfactory.jobs import events, usage
+from botfactory.jobs import events, processes, usage
 from botfactory.jobs.ending import discard_attempts, end, settle
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.handle import discard_work_dir
@@ -108,7 +107,7 @@ def submit(
     )
     if run_here:
         now = timezone.now()
-        job.state, job.attempt, job.worker = State.RUNNING, 1, this_worker()
+        job.state, job.attempt, job.worker = State.RUNNING, 1, processes.name_of(os.getpid())
         job.started_at = job.heartbeat_at = job.claimed_at = now
         job.at_terminal = True
     with transaction.atomic():
@@ -132,10 +131,6 @@ def ring(job: Job) -> None:
         logger.warning("job %s: the broker cannot be reached (%s); it is called again later", job.pk, error)
         return
     Job.objects.filter(pk=job.pk).update(rung_at=timezone.now())
-
-
-def this_worker() -> str:
-    return f"{platform.node()}:{os.getpid()}"
 
 
 def cancel(job: Job) -> Job:

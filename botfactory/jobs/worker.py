@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import time
 import uuid
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from botfactory.accounts import limits, locking
-from botfactory.jobs import events, interruptions, services, turns, usage
+from botfactory.jobs import events, interruptions, processes, services, turns, usage
 from botfactory.jobs.ending import end
 from botfactory.jobs.errors import ComeBackLater, JobCancelled, JobFailed, LostClaim
 from botfactory.jobs.handle import JobHandle, Listener
@@ -61,7 +62,7 @@ def claim(job_id: uuid.UUID) -> Job | None:
         claimed = Job.objects.filter(pk=job_id, state__in=CLAIMABLE, available_at__lte=now).update(
             state=State.RUNNING,
             attempt=F("attempt") + 1,
-            worker=services.this_worker(),
+            worker=processes.name_of(os.getpid()),
             at_terminal=False,
             heartbeat_at=now,
             claimed_at=now,

@@ -7,6 +7,7 @@ from typing import Any
 
 from celery.worker.control import inspect_command
 
+from botfactory.jobs import processes
 from botfactory.ops import machine
 
 
@@ -23,7 +24,8 @@ def about(state: Any) -> dict[str, Any]:
     pool = consumer.pool.info
     return {
         "queues": sorted(queue.name for queue in consumer.task_consumer.queues) if consumer.task_consumer else [],
-        "processes": list(pool.get("processes", [])),  # a pool of threads has none
+        # As in Job.worker. A pool of threads has none.
+        "processes": [processes.name_of(pid) for pid in pool.get("processes", [])],
         "slots": int(pool.get("max-concurrency", 0)),
         "gpus": machine.has_nvidia_smi(),
     }

@@ -12,6 +12,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
 from botfactory.accounts.models import User
+from botfactory.jobs import write_lock
 from botfactory.jobs.models import Job, JobEvent
 from botfactory.jobs.reaper import is_abandoned
 from botfactory.jobs.states import HELD
@@ -71,6 +72,11 @@ def _sqlite(report: Report) -> None:
         report.warning(
             f"SQLite's journal mode is {mode} instead of wal, so readers and writers wait for each other",
             "keep BOTFACTORY_HOME on a local disk, which wal needs, or use Postgres (DATABASE_URL)",
+        )
+    if not write_lock.is_free() and (holder := write_lock.holder_now()) is not None:
+        report.warning(
+            f"process {holder.pid} keeps all others from writing to the SQLite file",
+            f"if it hangs, end it; the product itself ends only workers, after {settings.JOB_STALE_SECONDS} s",
         )
     if sound == "ok":
         report.ok(f"the SQLite file is intact (quick_check){_with_log()}")

@@ -39,13 +39,11 @@ def alive() -> list[Worker]:
     held = list(Job.objects.filter(state__in=HELD, at_terminal=False).select_related("owner"))
     found = []
     for name, about in sorted(told.items()):
-        host = name.partition("@")[2]
-        mine = {f"{host}:{number}" for number in about["processes"]}
         found.append(
             Worker(
                 name=name,
                 queues=about["queues"],
-                jobs=[job for job in held if job.worker in mine],
+                jobs=[job for job in held if job.worker in about["processes"]],
                 slots=len(about["processes"]) or about["slots"],
                 gpus=[Gpu(**card) for card in about["cards"]],
             )

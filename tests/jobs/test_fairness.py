@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from botfactory.accounts.models import PersonalLimits, User
-from botfactory.jobs import events, reaper, services, turns, worker
+from botfactory.jobs import events, processes, reaper, services, turns, worker
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
@@ -108,7 +108,7 @@ def test_what_had_begun_goes_on_first(alice: User, bob: User) -> None:
     begun, waiting = submit(alice), submit(bob)
     worker.claim(begun.pk)
     # Above the highest process number of Linux.
-    gone = f"{services.this_worker().rpartition(':')[0]}:{2**22 + 1}"
+    gone = f"{processes.here()}:{2**22 + 1}"
     Job.objects.filter(pk=begun.pk).update(worker=gone)
     # The message that the dead worker didn't answer comes again and finds the job.
     again = worker.claim_next("default")

@@ -18,7 +18,7 @@ from django.db import connection
 from django.utils import timezone
 
 from botfactory.accounts.models import User
-from botfactory.jobs import reaper, services, worker
+from botfactory.jobs import processes, reaper, worker, write_lock
 from botfactory.jobs.errors import JobCancelled, JobFailed, LostClaim
 from botfactory.jobs.handle import JobHandle, work_dir
 from botfactory.jobs.models import Job
@@ -69,7 +69,7 @@ def test_a_lost_job_is_interrupted_and_runs_again(alice: User) -> None:
 def test_a_job_whose_process_is_gone_is_found_before_its_heartbeat_is_old(alice: User) -> None:
     job = submit(alice)
     worker.claim(job.pk)
-    host = services.this_worker().rpartition(":")[0]
+    host = processes.here()
     # Above the highest process number of Linux.
     Job.objects.filter(pk=job.pk).update(worker=f"{host}:{2**22 + 1}")
     reaper.reap()
@@ -102,7 +102,7 @@ def test_workers_that_could_write_no_heartbeat_are_not_taken_for_dead(
     def sleep_for_an_hour() -> None:
         woken = timezone.now() + timedelta(hours=1)
         monkeypatch.setattr(timezone, "now", lambda: woken)
-        Job.objects.filter(pk=killed.pk).update(worker=f"{silent.worker.rpartition(':')[0]}:{2**22 + 1}")
+        Job.objects.filter(pk=killed.pk).update(worker=f"{processes.here()}:{2**22 + 1}")
 
     def look() -> None:
         states.append([Job.objects.get(pk=job.pk).state for job in (silent, killed)])
@@ -120,10 +120,7 @@ def test_workers_that_could_write_no_heartbeat_are_not_taken_for_dead(
 def test_workers_have_time_to_be_heard_after_the_database_was_away(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if connection.vendor == "sqlite":
-        connection.ensure_connection()
-        monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 0.05)
-        connection.close()
+    monkeypatch.setattr(write_lock, "PATIENCE_SECONDS", 0.05)
     job = submit(alice)
     outage = ExitStack()
 
@@ -183,8 +180,8 @@ def test_losses_with_progress_in_between_never_fail_a_job(alice: User, get_on: C
 
 def test_what_a_job_records_each_time_that_it_begins_is_no_progress(alice: User) -> None:
     job = submit(alice)
-    for kind in ("openings", "before", "resumed"):
-        _lost_in_the_middle(job, lambda handle, kind=kind: handle.record(kind, {}))  # type: ignore[misc]
+    for what in ("openings", "before", "resumed"):
+        _lost_in_the_middle(job, lambda handle, what=what: handle.record(what, {}))  # type: ignore[misc]
     job.refresh_from_db()
     assert (job.state, job.error_code) == (State.FAILED, "worker_lost")
 

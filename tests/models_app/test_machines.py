@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import re
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import pytest
 from django.utils import timezone
 
 from botfactory.accounts.models import User
+from botfactory.jobs import processes
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from models_app import estimates, machine_load, machines, tiers
@@ -58,7 +58,7 @@ def running(owner: User, *, minutes: float = 5, ended: float | None = None, **va
     known: dict[str, Any] = {"kind": "fine_tune", "queue": "train", "state": State.RUNNING, "title": "Train it"}
     if ended is not None:
         known |= {"state": State.SUCCEEDED, "finished_at": now - timedelta(minutes=ended)}
-    known |= {"worker": f"{platform.node()}:1", "claimed_at": now - timedelta(minutes=minutes)}
+    known |= {"worker": f"{processes.here()}:1", "claimed_at": now - timedelta(minutes=minutes)}
     return Job.objects.create(owner=owner, **known | values)
 
 
@@ -203,15 +203,12 @@ def test_trainings_that_have_ended_say_how_fast_they_go_with_the_cores_that_ther
 
 
 def test_machines_that_are_gone_are_forgotten(load: Load) -> None:
-    machines.note(ALONE)
-    TrainingMachine.objects.update(machine="before it was started again")
-    machines.note(ALONE)
     TrainingMachine.objects.create(
         machine="old", host="old", cores=2, cores_used=1, cores_had=1, others=0, nice=0, speed=1,
         measured_at=timezone.now() - 2 * machines.FORGOTTEN,
     )  # fmt: skip
     machines.note(ALONE)
-    assert [row.machine for row in TrainingMachine.objects.all()] == [machines.this_machine()]
+    assert [row.machine for row in TrainingMachine.objects.all()] == [processes.boot()]
 
 
 def test_the_page_of_a_corpus_tells_the_same_as_the_estimate(

@@ -15,8 +15,8 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from botfactory.accounts.models import User
+from botfactory.jobs import processes, worker
 from botfactory.jobs import services as jobs
-from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.ops import checks, service_checks, workers
 from botfactory.ops.checks import Report
@@ -105,7 +105,7 @@ def test_a_worker_is_alive_and_shows_what_it_runs(base: TrainedModel, alice: Use
 
         stats: Any = app.control.inspect([name]).stats()
         (number,) = stats[name]["pool"]["processes"]
-        Job.objects.filter(pk=job.pk).update(worker=f"here:{number}")
+        Job.objects.filter(pk=job.pk).update(worker=processes.name_of(number))
         text = told(examine("workers"), "ok")
         assert f"{name} listens to train and is running A test ({job.pk})" in text
         assert workers.unheard(workers.alive()) == [queue for queue in workers.needed() if queue != "train"]

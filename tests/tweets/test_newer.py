@@ -154,9 +154,7 @@ def test_who_cancels_waiting_newer_posts_waits_for_no_cleaning(
     assert now.posts_found == before + 20 == now.posts_kept + sum(now.dropped.values())
 
 
-def test_newer_posts_that_are_cancelled_before_any_came_leave_nothing_to_do(
-    alice: User, bluesky: BlueskyServer
-) -> None:
+def test_newer_posts_that_are_cancelled_before_any_came_need_no_cleaning(alice: User, bluesky: BlueskyServer) -> None:
     corpus = run(services.import_handle(owner=alice, handle=ACCOUNTS["bluesky"], network="bluesky"))[1]
     job = services.bring_newer(corpus)
     jobs.cancel(job)
