@@ -8,7 +8,6 @@ import math
 import os
 import platform
 import shutil
-import threading
 import time
 import uuid
 from datetime import datetime, timedelta
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -130,30 +129,29 @@ def reap(*, by_silence: bool = True) -> int:
     return called
 
 
-def watch(end: threading.Event | None = None) -> None:
-    """Reap every JOB_REAP_SECONDS until `end` is set, if it ever is. An error affects only its round.
+class Watch:
+    """The scheduler's duty to reap.
 
     Workers that could write no heartbeat aren't dead. When the database was away, the machine slept or its clock was
     set, they have JOB_STALE_SECONDS to be heard again.
     """
-    end = end or threading.Event()
-    began, judges_at = timezone.now(), -math.inf
-    while True:
-        before, began = began, timezone.now()
-        missed = (began - before).total_seconds() - settings.JOB_REAP_SECONDS
+
+    def __init__(self) -> None:
+        self._looked: datetime | None = None
+        self._judges_at = -math.inf
+
+    def look(self) -> None:
+        now = timezone.now()
+        missed = (now - (self._looked or now)).total_seconds() - settings.JOB_REAP_SECONDS
+        self._looked = now
         if missed > settings.JOB_STALE_SECONDS / 2:
             logger.warning("nobody has looked after jobs for %.0f s, so silent workers get time to be heard", missed)
-            judges_at = time.monotonic() + settings.JOB_STALE_SECONDS
+            self._judges_at = time.monotonic() + settings.JOB_STALE_SECONDS
         try:
-            reap(by_silence=time.monotonic() >= judges_at)
-        except Exception as error:
-            logger.warning("jobs could not be looked after this time: %s", error)
-            if isinstance(error, OperationalError | InterfaceError):
-                judges_at = time.monotonic() + settings.JOB_STALE_SECONDS
-        finally:
-            connection.close()
-        if end.wait(settings.JOB_REAP_SECONDS):
-            return
+            reap(by_silence=time.monotonic() >= self._judges_at)
+        except (OperationalError, InterfaceError):
+            self._judges_at = time.monotonic() + settings.JOB_STALE_SECONDS
+            raise
 
 
 def _clear_old_work() -> None:
