@@ -8,14 +8,17 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import setup_logging, worker_process_init
+from kombu.transport.redis import Channel
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "botfactory.settings")
 
 from django.conf import settings
 
 from botfactory.lifeline import die_with_parent
+from botfactory.taken_messages import TakenMessages
 
 app = Celery("botfactory")
+Channel.QoS = TakenMessages
 #: Seconds. At the limit, a job ends with an error (`jobs/worker.py`). If it doesn't react, its process is killed after
 #: another tenth of that time. Only later than that does the broker send its message again.
 time_limit = settings.JOB_TIME_LIMIT_MINUTES * 60

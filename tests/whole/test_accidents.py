@@ -244,9 +244,12 @@ def test_a_restart_of_the_broker_loses_nothing(product: Product, alice: Person, 
     waiting_job = alice.train(corpus, 1)
     in_the_middle_of_epoch(alice, running_job, 2)
     assert alice.job(waiting_job)["job"]["queue_position"] == 1
+    before = product.output()
     os.kill(product.processes("unixsocket")[0], signal.SIGKILL)
     assert trained(alice, running_job)["job"]["attempt"] == 1
     assert trained(alice, waiting_job, 1)["job"]["attempt"] == 1
+    stopped = re.findall(r"^(.+) stopped", product.output().removeprefix(before), re.MULTILINE)
+    assert stopped == ["valkey"], product.logs()
 
 
 @pytest.mark.once
