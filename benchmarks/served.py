@@ -155,8 +155,9 @@ def running(folder: Path, base: Path, bots: int) -> Iterator[Product]:
     processes = [home.start("valkey", *home.valkey())]
     try:
         writers = [home.start(f"writer-{number}", sys.executable, "manage.py", "writer") for number in range(WRITERS)]
+        scheduler = home.start("scheduler", sys.executable, "manage.py", "scheduler")
         web = home.start("web", *home.web(port))
-        processes += [*writers, web]
+        processes += [*writers, scheduler, web]
         product = Product(
             web=Process(web.pid),
             writers=[Process(writer.pid) for writer in writers],
@@ -164,7 +165,7 @@ def running(folder: Path, base: Path, bots: int) -> Iterator[Product]:
             token=token,
             bots=found,
         )
-        wait_until_ready(f"{product.url}/readyz", [web, *writers], home, "web", "writer-0")
+        wait_until_ready(f"{product.url}/readyz", [web, *writers, scheduler], home, "web", "writer-0")
         yield product
     finally:
         for process in reversed(processes):

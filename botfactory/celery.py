@@ -7,15 +7,18 @@ from signal import SIGKILL
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_embedded_init, setup_logging, worker_process_init
+from celery.signals import setup_logging, worker_process_init
+from kombu.transport.redis import Channel
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "botfactory.settings")
 
 from django.conf import settings
 
 from botfactory.lifeline import die_with_parent
+from botfactory.taken_messages import TakenMessages
 
 app = Celery("botfactory")
+Channel.QoS = TakenMessages
 #: Seconds. At the limit, a job ends with an error (`jobs/worker.py`). If it doesn't react, its process is killed after
 #: another tenth of that time. Only later than that does the broker send its message again.
 time_limit = settings.JOB_TIME_LIMIT_MINUTES * 60
@@ -42,30 +45,6 @@ app.conf.update(
         "health_check_interval": 10,
     },
     worker_hijack_root_logger=False,
-    beat_schedule={
-        "look": {
-            "task": "botfactory.webhooks.tasks.look",
-            "schedule": settings.JOB_REAP_SECONDS,
-            "options": {"queue": "webhooks", "expires": settings.JOB_REAP_SECONDS * 3},
-        },
-        "look for mails": {
-            "task": "botfactory.jobs.tasks.look_for_mails",
-            "schedule": 60,
-            "options": {"queue": "webhooks", "expires": 180},
-        },
-        # Hourly, because a machine may never be on for a whole day.
-        "forget sessions": {
-            "task": "botfactory.accounts.tasks.forget_sessions",
-            "schedule": 3600,
-            "options": {"queue": "webhooks", "expires": 3600},
-        },
-        "forget answers": {
-            "task": "botfactory.rest.tasks.forget_answers",
-            "schedule": 3600,
-            "options": {"queue": "webhooks", "expires": 3600},
-        },
-    },
-    beat_schedule_filename=str(settings.BOTFACTORY_HOME / "beat-schedule"),
 )
 app.autodiscover_tasks()
 
@@ -81,11 +60,6 @@ def configure_logging(**kwargs: Any) -> None:
     from logging.config import dictConfig
 
     dictConfig(settings.LOGGING)
-
-
-@beat_embedded_init.connect
-def start_beat(**kwargs: Any) -> None:
-    die_with_parent(SIGKILL)
 
 
 @worker_process_init.connect

@@ -11,9 +11,13 @@ from django.core.mail import EmailMessage
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
+from botfactory import doorbell
+
 logger = logging.getLogger(__name__)
 
 Row = TypeVar("Row", bound=Model)
+#: The workers that also send messages of webhooks.
+_QUEUE: Final = "webhooks"
 #: A mail that couldn't be sent is tried again after this pause, for at most a day.
 _PAUSE: Final = timedelta(minutes=10)
 _GIVEN_UP_AFTER: Final = timedelta(days=1)
@@ -22,6 +26,20 @@ _GIVEN_UP_AFTER: Final = timedelta(days=1)
 def due(rows: QuerySet[Row]) -> QuerySet[Row]:
     """Return the rows whose mails are due."""
     return rows.filter(mail_due_at__lte=timezone.now())
+
+
+def ring(task: str) -> None:
+    """Call a worker to run the task that sends them. If the broker can't be reached, the scheduler rings later."""
+    try:
+        doorbell.ring(task, queue=_QUEUE)
+    except Exception as error:
+        logger.warning("mails: the broker can't be reached (%s); they are sent later", error)
+
+
+def look(rows: QuerySet[Row], task: str) -> None:
+    """Call a worker to run the task if a mail is due."""
+    if due(rows).exists():
+        ring(task)
 
 
 def send(

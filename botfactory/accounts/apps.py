@@ -10,9 +10,11 @@ class AccountsConfig(AppConfig):
     verbose_name = _("People")
 
     def ready(self) -> None:
-        from botfactory.accounts import hearing
+        from botfactory import scheduler
+        from botfactory.accounts import hearing, sessions
 
         hearing.begin()
+        scheduler.register("sessions", sessions.forget_ended, every=scheduler.HOURLY)
 
 
 class HouseAdminConfig(admin.AdminConfig):

@@ -10,9 +10,9 @@ class JobsConfig(AppConfig):
 
     def ready(self) -> None:
         # Tasks bind to the application that is there when they are first used: without this one, to Celery's default.
-        from botfactory import celery  # noqa: F401
+        from botfactory import celery, scheduler  # noqa: F401
         from botfactory.accounts.services import register_farewell, register_suspension
-        from botfactory.jobs import services, usage
+        from botfactory.jobs import mails, reaper, services, usage
         from botfactory.jobs.models import Job
 
         register_farewell(
@@ -21,3 +21,5 @@ class JobsConfig(AppConfig):
         )
         register_suspension(lambda user: {"job": services.cancel_all(Job.objects.filter(owner=user))})
         usage.register()
+        scheduler.register("jobs", reaper.Watch().look)
+        scheduler.register("mails about jobs", mails.look)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Final
 
 from django.core.mail import EmailMessage
@@ -11,18 +10,15 @@ from django.db.models import QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from botfactory import doorbell, due_mails
+from botfactory import due_mails
 from botfactory.accounts import notifications
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.words import on_one_line
 
-logger = logging.getLogger(__name__)
-
-#: The task that sends what is due (jobs/tasks.py), on the workers that also send messages of webhooks.
+#: The task that sends what is due (jobs/tasks.py).
 SEND: Final = "botfactory.jobs.tasks.send_mails"
-QUEUE: Final = "webhooks"
 #: The limit whose minutes trainings use up.
 _TRAININGS: Final = "training_minutes_a_day"
 
@@ -36,21 +32,12 @@ def note(job: Job, state: State) -> None:
         return
     if notifications.wants(job.owner_id, succeeded=state == State.SUCCEEDED):
         Job.objects.filter(pk=job.pk).update(mail_due_at=timezone.now())
-        transaction.on_commit(ring)
-
-
-def ring() -> None:
-    """Call a worker to send what is due. If the broker can't be reached, the scheduler rings later."""
-    try:
-        doorbell.ring(SEND, queue=QUEUE)
-    except Exception as error:
-        logger.warning("mails: the broker can't be reached (%s); they are sent later", error)
+        transaction.on_commit(lambda: due_mails.ring(SEND))
 
 
 def look() -> None:
     """Call a worker if a mail is due, since an earlier call may be lost."""
-    if due_mails.due(Job.objects.all()).exists():
-        ring()
+    due_mails.look(Job.objects.all(), SEND)
 
 
 def send_due() -> None:

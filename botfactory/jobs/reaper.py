@@ -6,7 +6,6 @@ import contextlib
 import logging
 import math
 import shutil
-import threading
 import time
 import uuid
 from datetime import datetime, timedelta
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -119,33 +118,33 @@ def reap(*, by_silence: bool = True) -> int:
     return called
 
 
-def watch(end: threading.Event | None = None) -> None:
-    """Reap every JOB_REAP_SECONDS until `end` is set, if it ever is. An error affects only its round.
+class Watch:
+    """The scheduler's duty to reap.
 
     Workers that could write no heartbeat aren't dead. When the database was away or locked, the machine slept or its
     clock was set, they have JOB_STALE_SECONDS to be heard again.
     """
-    end = end or threading.Event()
-    began, judges_at, lock = timezone.now(), -math.inf, write_lock.Watch()
-    while True:
-        before, began = began, timezone.now()
-        missed = (began - before).total_seconds() - settings.JOB_REAP_SECONDS
+
+    def __init__(self) -> None:
+        self._looked: datetime | None = None
+        self._judges_at = -math.inf
+        self._lock = write_lock.Watch()
+
+    def look(self) -> None:
+        now = timezone.now()
+        missed = (now - (self._looked or now)).total_seconds() - settings.JOB_REAP_SECONDS
+        self._looked = now
         if missed > settings.JOB_STALE_SECONDS / 2:
             logger.warning("nobody has looked after jobs for %.0f s, so silent workers get time to be heard", missed)
-            judges_at = time.monotonic() + settings.JOB_STALE_SECONDS
+            self._judges_at = time.monotonic() + settings.JOB_STALE_SECONDS
         try:
-            if lock.is_blocked():
-                judges_at = time.monotonic() + settings.JOB_STALE_SECONDS
+            if self._lock.is_blocked():
+                self._judges_at = time.monotonic() + settings.JOB_STALE_SECONDS
             else:
-                reap(by_silence=time.monotonic() >= judges_at)
-        except Exception as error:
-            logger.warning("jobs could not be looked after this time: %s", error)
-            if isinstance(error, OperationalError | InterfaceError):
-                judges_at = time.monotonic() + settings.JOB_STALE_SECONDS
-        finally:
-            connection.close()
-        if end.wait(settings.JOB_REAP_SECONDS):
-            return
+                reap(by_silence=time.monotonic() >= self._judges_at)
+        except (OperationalError, InterfaceError):
+            self._judges_at = time.monotonic() + settings.JOB_STALE_SECONDS
+            raise
 
 
 def _clear_old_work() -> None:

@@ -5,9 +5,9 @@ from threading import Thread
 from typing import Any
 
 from celery import current_app, shared_task
-from celery.signals import beat_init, worker_init, worker_process_init
+from celery.signals import worker_init, worker_process_init
 
-from botfactory.jobs import kinds, mails, reaper, worker
+from botfactory.jobs import kinds, mails, worker
 
 
 @shared_task(name="botfactory.jobs.tasks.run_next")
@@ -18,17 +18,6 @@ def run_next(queue: str) -> None:
 @shared_task(name=mails.SEND)
 def send_mails() -> None:
     mails.send_due()
-
-
-@shared_task(name="botfactory.jobs.tasks.look_for_mails")
-def look_for_mails() -> None:
-    mails.look()
-
-
-@beat_init.connect
-def start_reaper(**kwargs: Any) -> None:
-    """Start the reaper beside the scheduler, in a thread that needs neither a free worker nor the broker."""
-    Thread(target=reaper.watch, name="reaper", daemon=True).start()
 
 
 @worker_init.connect

@@ -13,6 +13,7 @@ class OperationsConfig(AppConfig):
         checks.register("database", service_checks.database)
         checks.register("broker", service_checks.broker)
         checks.register("channel layer", service_checks.channel_layer)
+        checks.register("scheduler", service_checks.rounds)
         checks.register("workers", service_checks.jobs_and_workers)
         checks.register("disk", machine_checks.disk)
         checks.register("gpu", machine_checks.gpus)

@@ -13,6 +13,8 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db import connection
 
+from botfactory import scheduler
+
 logger = logging.getLogger(__name__)
 
 #: Seconds after which a service without an answer counts as down.
@@ -78,7 +80,12 @@ async def _round_trip() -> None:
 
 
 #: Probes by name. Strangers see only the names.
-_probes: dict[str, Probe] = {"database": database, "broker": broker, "channel_layer": channel_layer}
+_probes: dict[str, Probe] = {
+    "database": database,
+    "broker": broker,
+    "channel_layer": channel_layer,
+    "scheduler": scheduler.require_rounds,
+}
 
 
 def register(name: str, probe: Probe) -> None:

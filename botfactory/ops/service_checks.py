@@ -1,16 +1,19 @@
-"""Checks of services for `doctor`: database, broker, channel layer, workers and their jobs."""
+"""Checks of services for `doctor`: database, broker, channel layer, scheduler, workers and their jobs."""
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from pathlib import Path
 
+import redis
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
+from botfactory import scheduler
 from botfactory.accounts.models import User
 from botfactory.jobs import write_lock
 from botfactory.jobs.models import Job, JobEvent
@@ -132,6 +135,25 @@ def channel_layer(report: Report) -> None:
         report.ok("the channel layer delivers messages")
 
 
+def rounds(report: Report) -> None:
+    """Report whether the scheduler does its rounds."""
+    try:
+        last = scheduler.last_round()
+    except redis.RedisError:
+        report.problem("the scheduler can't be checked without the broker", "first fix the broker (see above)")
+        return
+    if last is not None:
+        ago = max(0.0, time.time() - last.at)
+        report.ok(f"the scheduler {last.host}:{last.pid} has done its last round {ago:.0f} s ago")
+        return
+    report.problem(
+        f"the scheduler has done no round in {scheduler.patience():g} s, so jobs whose worker died, webhooks and mails "
+        "may wait, and so may jobs whose message was lost",
+        f"start the product (`make run`), or `manage.py scheduler`; if it runs, its log says what fails "
+        f"({settings.LOGS_DIR / 'scheduler.log'})",
+    )
+
+
 def jobs_and_workers(report: Report) -> None:
     try:
         components.broker()
@@ -153,7 +175,7 @@ def jobs_and_workers(report: Report) -> None:
     for job in abandoned:
         report.warning(
             f"the worker {job.worker} of {job.title} ({job.pk}) is gone",
-            "the job continues within a minute if exactly one worker runs with -B",
+            "the job continues within a minute if the scheduler does its rounds (see above)",
         )
     _waiting(report, alive)
 
@@ -165,5 +187,7 @@ def _waiting(report: Report, alive: list[workers.Worker]) -> None:
         if queue.name in idle and queue.since is not None and queue.since < timezone.now() - PATIENCE:
             report.warning(
                 f"jobs have waited in {queue.name} since {queue.since:%Y-%m-%d %H:%M} UTC although a worker is idle",
-                "their owner may have reached the limit of running jobs; otherwise restart the workers",
+                "first fix the scheduler (see above)"
+                if scheduler.last_round() is None
+                else "their owner may have reached the limit of running jobs; otherwise restart the workers",
             )

@@ -9,7 +9,9 @@ class WebhooksConfig(AppConfig):
     verbose_name = _("Webhooks")
 
     def ready(self) -> None:
-        from botfactory import celery  # noqa: F401
-        from botfactory.webhooks import services
+        from botfactory import celery, scheduler  # noqa: F401
+        from botfactory.webhooks import delivery, mails, services
 
         services.register()
+        scheduler.register("webhooks", delivery.look)
+        scheduler.register("mails about webhooks", mails.look)

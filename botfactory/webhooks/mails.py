@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import urlsplit
 
 from django.core.mail import EmailMessage
@@ -12,6 +13,14 @@ from django.utils.translation import gettext as _
 from botfactory import due_mails
 from botfactory.accounts import notifications
 from botfactory.webhooks.models import Webhook
+
+#: The task that sends what is due (webhooks/tasks.py).
+SEND: Final = "botfactory.webhooks.tasks.send_mails"
+
+
+def look() -> None:
+    """Call a worker if a mail is due."""
+    due_mails.look(Webhook.objects.all(), SEND)
 
 
 def send_due() -> None:

@@ -10,7 +10,6 @@ def deliver() -> None:
     delivery.deliver_next()
 
 
-@shared_task(name="botfactory.webhooks.tasks.look")
-def look() -> None:
-    delivery.look()
+@shared_task(name=mails.SEND)
+def send_mails() -> None:
     mails.send_due()

@@ -8,9 +8,8 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
-from botfactory.accounts import services, tasks, tokens
+from botfactory.accounts import services, sessions, tokens
 from botfactory.accounts.models import User
-from botfactory.celery import app
 from tests.conftest import PASSWORD, signed_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -122,15 +121,9 @@ def test_ended_sessions_are_forgotten_with_their_addresses(alice: User) -> None:
     keys = [client.session.session_key for client in (living, ended, expired)]
     Session.objects.filter(pk=keys[1]).delete()
     Session.objects.filter(pk=keys[2]).update(expire_date=timezone.now() - timedelta(minutes=1))
-    tasks.forget_sessions()
+    sessions.forget_ended()
     assert list(Session.objects.values_list("pk", flat=True)) == [keys[0]]
     assert list(UserSession.objects.values_list("session_key", flat=True)) == [keys[0]]
-
-
-@pytest.mark.parametrize("name", [entry["task"] for entry in app.conf.beat_schedule.values()])
-def test_what_is_done_every_hour_or_minute_is_a_task(name: str) -> None:
-    app.loader.import_default_modules()
-    assert name in app.tasks
 
 
 def test_a_deletion_is_counted_in_words() -> None:

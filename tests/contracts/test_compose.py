@@ -17,7 +17,7 @@ from tweets.sources.registry import networks
 
 ROOT = Path(settings.BASE_DIR)
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
-OURS = {"web", "importer", "postman", "writer", "trainer", "trainer-gpu"}
+OURS = {"web", "scheduler", "importer", "postman", "writer", "trainer", "trainer-gpu"}
 
 
 @dataclass

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 import time
 import uuid
-from collections.abc import Callable
-from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from botfactory.accounts.models import User
@@ -23,8 +20,10 @@ from botfactory.jobs.errors import JobCancelled, JobFailed, LostClaim
 from botfactory.jobs.handle import JobHandle, work_dir
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
+from botfactory.scheduler import Scheduler
 from tests.jobs.kinds import count_to_three, kind
 from tests.jobs.test_services import submit
+from tests.ops.helpers import failing
 from tests.outages import database_gone
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -77,19 +76,6 @@ def test_a_job_whose_process_is_gone_is_found_before_its_heartbeat_is_old(alice:
     assert job.state == State.INTERRUPTED
 
 
-class Between:
-    """An event for `reaper.watch` that does one thing after each round, and ends the last."""
-
-    def __init__(self, *acts: Callable[[], object]) -> None:
-        self._acts = list(acts)
-
-    def wait(self, seconds: float) -> bool:
-        if self._acts:
-            self._acts.pop(0)()
-            return False
-        return True
-
-
 def test_workers_that_could_write_no_heartbeat_are_not_taken_for_dead(
     alice: User, settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -110,7 +96,13 @@ def test_workers_that_could_write_no_heartbeat_are_not_taken_for_dead(
         assert worker.claim(silent.pk) is None
 
     silent.refresh_from_db()
-    reaper.watch(Between(sleep_for_an_hour, look, lambda: time.sleep(0.6)))  # type: ignore[arg-type]
+    watch = reaper.Watch()
+    watch.look()
+    sleep_for_an_hour()
+    watch.look()
+    look()
+    time.sleep(0.6)
+    watch.look()
     assert states == [[State.RUNNING, State.INTERRUPTED]]
     assert "nobody has looked after jobs" in caplog.text
     silent.refresh_from_db()
@@ -122,14 +114,14 @@ def test_workers_have_time_to_be_heard_after_the_database_was_away(
 ) -> None:
     monkeypatch.setattr(write_lock, "PATIENCE_SECONDS", 0.05)
     job = submit(alice)
-    outage = ExitStack()
-
-    def be_gone() -> None:
-        lose(job)
-        connection.close()
-        outage.enter_context(database_gone())
-
-    reaper.watch(Between(be_gone, outage.close))  # type: ignore[arg-type]
+    watch = reaper.Watch()
+    watch.look()
+    lose(job)
+    connection.close()
+    with database_gone(), pytest.raises((OperationalError, InterfaceError)):
+        watch.look()
+    connection.close()
+    watch.look()
     job.refresh_from_db()
     assert job.state == State.RUNNING
 
@@ -251,33 +243,18 @@ def test_a_worker_that_was_overtaken_writes_nothing_more(alice: User) -> None:
     assert not job.events.filter(kind="count").exists()
 
 
-def test_jobs_are_recovered_within_seconds_though_no_worker_is_free_and_a_round_went_wrong(
-    alice: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+def test_jobs_are_recovered_though_no_worker_is_free_and_a_round_went_wrong(
+    alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.JOB_REAP_SECONDS = 0.05
-    rounds = []
-    clear = reaper._clear_old_work
-
-    def fails_at_first() -> None:
-        rounds.append(1)
-        if len(rounds) == 1:
-            raise OSError("the folder is not there yet")
-        clear()
-
-    monkeypatch.setattr(reaper, "_clear_old_work", fails_at_first)
-    end = threading.Event()
+    rounds = Scheduler()
+    with monkeypatch.context() as broken:
+        broken.setattr(reaper, "_clear_old_work", failing(OSError("the folder is not there yet")))
+        rounds.do_round()
     # Nobody listens to any queue here.
-    watch = threading.Thread(target=reaper.watch, args=[end])
-    watch.start()
     job = lose(submit(alice))
-    deadline = time.monotonic() + 20
-    while (Job.objects.get(pk=job.pk).state, len(rounds) > 2) != (State.INTERRUPTED, True):
-        if time.monotonic() > deadline:
-            break
-        time.sleep(0.02)
-    end.set()
-    watch.join()
-    assert (Job.objects.get(pk=job.pk).state, len(rounds) > 2) == (State.INTERRUPTED, True)
+    rounds.do_round()
+    job.refresh_from_db()
+    assert (job.state, job.rung_at is not None) == (State.INTERRUPTED, True)
 
 
 def test_only_the_head_of_a_queue_is_called_again(alice: User) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from botfactory import scheduler
 from botfactory.ops import checks
 from botfactory.ops.checks import Report
 from tests.ops.helpers import Examine
@@ -16,6 +17,12 @@ STRONG = "k3y-" * 5 + "wYz0123456789abcdefghijklmnopqrstuv"
 def strong_key(settings: Any) -> None:
     """Set a good key, because the doctor objects to that of the tests."""
     settings.SECRET_KEY = STRONG
+
+
+@pytest.fixture
+def rounds() -> None:
+    """The scheduler has just done a round."""
+    scheduler._note_round()
 
 
 @pytest.fixture

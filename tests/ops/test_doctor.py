@@ -40,7 +40,7 @@ from tweets.models import Corpus
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.usefixtures("strong_key", "no_uploads_of_other_tests"),
+    pytest.mark.usefixtures("strong_key", "no_uploads_of_other_tests", "rounds"),
 ]
 
 

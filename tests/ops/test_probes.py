@@ -18,9 +18,9 @@ from tests.conftest import signed_in
 from tests.models_app.conftest import base as base
 from tests.ops.helpers import NOWHERE
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("rounds")]
 
-COMPONENTS = {"database", "broker", "channel_layer", "base_model", "writer"}
+COMPONENTS = {"database", "broker", "channel_layer", "scheduler", "base_model", "writer"}
 TOKEN = "a token that nobody guesses"
 
 
@@ -64,7 +64,7 @@ def test_a_broker_that_is_gone_is_named_and_nothing_else_is_told(
     settings.REDIS_URL = "redis://:the-secret@127.0.0.1:1/0"
     answer = charlie.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json()["failing"] == ["broker", "channel_layer", "writer"]
+    assert answer.json()["failing"] == ["broker", "channel_layer", "scheduler", "writer"]
     assert "secret" not in answer.content.decode() and "127.0.0.1" not in answer.content.decode()
 
 

@@ -17,7 +17,7 @@ from openapi_spec_validator import validate
 
 from botfactory.accounts import tokens
 from botfactory.accounts.models import ApiToken, PersonalLimits, User
-from botfactory.rest import rate_limit, tasks
+from botfactory.rest import idempotency, rate_limit
 from botfactory.rest import request_id as request_ids
 from botfactory.rest.models import KeptAnswer
 from tests.conftest import PASSWORD, signed_in
@@ -355,7 +355,7 @@ def test_expired_answers_are_removed_even_if_nobody_asks_again(alice: User) -> N
     for key in ("old", "new"):
         program.post("/tokens", NEW, Idempotency_Key=key)
     KeptAnswer.objects.filter(key="old").update(created_at=timezone.now() - timedelta(hours=24))
-    tasks.forget_answers()
+    idempotency.forget_old()
     assert [kept.key for kept in KeptAnswer.objects.all()] == ["new"]
 
 

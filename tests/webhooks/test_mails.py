@@ -44,7 +44,7 @@ def webhook(alice: User, settings: Any) -> Webhook:
 
 
 def sent() -> list[tuple[str, str]]:
-    tasks.look()
+    tasks.send_mails()
     return mailbox.emptied()
 
 
@@ -95,12 +95,12 @@ def test_two_workers_at_once_send_each_mail_once(
     webhook: Webhook, alice: User, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services.switch_off(make(alice, receiver.url).webhook, "Switched off by the administrator.")
-    mail_of, other = mails._mail, iter([tasks.look])
+    mail_of, other = mails._mail, iter([tasks.send_mails])
 
     def slowly(row: Webhook) -> EmailMessage | None:
-        # While the first mail is being written, another worker looks.
-        for look in other:
-            look()
+        # While the first mail is being written, another worker sends what is due.
+        for send in other:
+            send()
         return mail_of(row)
 
     monkeypatch.setattr(mails, "_mail", slowly)

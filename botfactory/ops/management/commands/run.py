@@ -135,7 +135,7 @@ class Command(ProductCommand):
         web = ["django", "web", "--host", host, "--port", str(port)]
         # All queues of jobs that have no worker of their own.
         queues = ",".join(queue for queue in kinds.queues() if queue != "train")
-        importer = [*celery, "-Q", queues, "-n", "importer@%h", "-c", str(importers), "-B"]
+        importer = [*celery, "-Q", queues, "-n", "importer@%h", "-c", str(importers)]
         # Threads, because it mostly waits for other servers.
         postman = [*celery, "-Q", "webhooks", "-n", "postman@%h", "-P", "threads", "-c", "4"]
         writer = ["django", "writer"]
@@ -146,6 +146,7 @@ class Command(ProductCommand):
                 Process(f"writer {number}", writer, logs / f"writer-{number}.log", is_module=True)
                 for number in range(1, settings.GENERATIONS_AT_ONCE + 1)
             ),
+            Process("scheduler", ["django", "scheduler"], logs / "scheduler.log", is_module=True),
             Process("web", web, logs / "web.log", is_module=True),
             Process("importer", importer, logs / "importer.log", is_module=True, stop_signal=SIGQUIT),
             Process("postman", postman, logs / "postman.log", is_module=True, stop_signal=SIGQUIT),
