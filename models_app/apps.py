@@ -13,7 +13,7 @@ class ModelsAppConfig(AppConfig):
         from botfactory.jobs import kinds
         from botfactory.ops import checks, components, metrics
         from models_app import checks as model_checks
-        from models_app import instant, machine_load, made_from, pretrained, registry, report_runner, runner, services
+        from models_app import instant, made_from, pretrained, registry, report_runner, runner, services
         from models_app.base_corpora import runner as corpora_runner
         from models_app.base_models import adding
         from models_app.base_models import runner as base_runner
@@ -23,8 +23,6 @@ class ModelsAppConfig(AppConfig):
         from tweets.made_from import register as register_maker
 
         pretrained.keep()
-        # What the machine did before the product started doesn't count in the first estimates.
-        machine_load.lately()
         kinds.register(
             runner.KIND,
             base_runner.TRAINING,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 
 from models_app import machines
-from models_app.ml.training.adapters.config import AdapterConfig, default_epochs_for
+from models_app.ml.training.adapters.config import default_epochs_for, points_for
 from models_app.models import Tier
 
 #: A fluent training reads at least so many characters, however short its time is.
 MIN_READ = 60_000
 
-#: Seconds on an idle machine to build the graph, validate first, write samples, make the report card and save.
+#: Seconds to build the graph, validate first, write samples, make the report card and save.
 STARTING_SECONDS = 15.0
 FLUENT_STARTING_SECONDS = 40.0
 #: Seconds to write the samples of one part of a fluent training, and to continue its openings.
@@ -52,24 +53,28 @@ class Reading:
 
 
 def reading_within(minutes: int, characters: int, *, pace: machines.Pace | None = None) -> Reading:
-    """Return what a fluent training reads in this time on a corpus of `characters`.
+    """Return the most that a fluent training of a corpus of `characters` reads in this time, by `seconds_of`.
 
-    The time is that of an idle machine, so a busy one makes the training longer and not the bot worse.
+    It's at least MIN_READ or all posts, which may take longer.
     """
-    idle = (machines.pace(Tier.FLUENT) if pace is None else pace).idle
-    read = most = split_off(characters)
-    for _round in range(3):  # what is read decides how often it is validated
-        fixed = estimate(characters, Tier.FLUENT, read, pace=idle).starting
-        read = min(most, max(MIN_READ, round((60 * minutes - fixed) * idle.speed)))
-    if read < most:
-        return Reading(read)
-    usual = Reading(0, default_epochs_for(most))
-    fits = seconds_of(characters, Tier.FLUENT, usual, pace=idle) <= 60 * minutes
-    return usual if fits else Reading(0)
+    known = machines.pace(Tier.FLUENT) if pace is None else pace
+
+    def seconds(reading: Reading) -> float:
+        return seconds_of(characters, Tier.FLUENT, reading, pace=known)
+
+    most = split_off(characters)
+    usual, whole = Reading(0, default_epochs_for(most)), Reading(0)
+    for reading in (usual, whole):
+        if seconds(reading) <= 60 * minutes:
+            return reading
+    if most <= MIN_READ:
+        return whole
+    fits = bisect_right(range(MIN_READ, most), 60.0 * minutes, key=lambda read: seconds(Reading(read)))
+    return Reading(MIN_READ + max(0, fits - 1))
 
 
 def seconds_of(characters: int, tier: Tier, reading: Reading, *, pace: machines.Pace | None = None) -> float:
-    """Return the estimated seconds of a training that starts now and reads this. The arguments are `estimate`'s."""
+    """Return the estimated seconds of a training that reads this. The arguments are `estimate`'s."""
     epochs = reading.epochs
     return estimate(characters, tier, reading.most_characters, epochs=epochs, pace=pace).seconds(epochs)
 
@@ -87,27 +92,27 @@ def estimate(
     epochs: int = 1,
     pace: machines.Pace | None = None,
 ) -> Estimate:
-    """Return the estimated duration of a training that starts now, on a corpus of `characters`.
+    """Return the estimated duration of a training on a corpus of `characters`.
 
     most_characters: the most that a fluent epoch reads (0: all); epochs: those of a fluent training, which decide how
-    often it validates; pace: how fast it would be, if that's known.
+    often it validates; pace: how fast it is, if that's known.
     """
     pace = machines.pace(tier) if pace is None else pace
     learned, held_out = characters * (1 - VALIDATION_SHARE), characters * VALIDATION_SHARE
     if tier == Tier.FLUENT:
         read = min(learned, most_characters or learned)
-        points = AdapterConfig.auto(characters=max(1, round(read)), epochs=epochs).points
+        points = points_for(epochs * round(read))
         times = ADAPTER_VALIDATIONS + (ADAPTER_INTERPOLATIONS if read > learned - 1 else 0)
         checked = times * min(held_out, CHARACTERS_HELD_OUT)
         checked += points * min(held_out, CHARACTERS_OF_POINT)
         fixed = FLUENT_STARTING_SECONDS + points * FLUENT_SAMPLES_SECONDS
         return Estimate(
-            starting=fixed * pace.slowdown + ADAPTER_VALIDATION_COST * checked / pace.speed,
+            starting=fixed + ADAPTER_VALIDATION_COST * checked / pace.speed,
             epoch=read / pace.speed,
         )
     starting = PREPARED_SECONDS if pace.is_prepared else STARTING_SECONDS
     checked = held_out * VALIDATION_COST
     return Estimate(
-        starting=starting * pace.slowdown + VALIDATIONS * checked / pace.speed,
+        starting=starting + VALIDATIONS * checked / pace.speed,
         epoch=(learned + checked) / pace.speed,
     )

@@ -122,8 +122,6 @@ class TrainedModel(models.Model):
     report = models.JSONField(default=dict, blank=True, verbose_name=gettext_lazy("report card"))
     seconds = models.FloatField(null=True, blank=True, verbose_name=gettext_lazy("seconds"))
     characters_per_second = models.FloatField(null=True, blank=True, verbose_name=gettext_lazy("characters per second"))
-    # The mean number of cores that it had; None if that is unknown or irrelevant, as on a GPU.
-    cores_used = models.FloatField(null=True, blank=True, editable=False, verbose_name=gettext_lazy("cores used"))
     # The size of its files when they were written, which counts against its owner's limit.
     stored_bytes = models.PositiveBigIntegerField(default=0, editable=False, verbose_name=gettext_lazy("stored bytes"))
     created_at = models.DateTimeField(default=timezone.now, editable=False, verbose_name=gettext_lazy("created at"))
@@ -250,18 +248,11 @@ class TrainedModel(models.Model):
 class TrainingMachine(models.Model):
     """A machine that trains, as last measured by the process that waits there for trainings (machines.py)."""
 
-    # Its boot (jobs.processes.boot), which its containers share, like its load.
+    # Its boot (jobs.processes.boot), which its containers share.
     machine = models.CharField(max_length=64, primary_key=True)
     # How Job.worker begins there (jobs.processes.here). Each container has its own.
     host = models.CharField(max_length=255)
-    cores = models.PositiveIntegerField()
-    # The number of cores that a training uses if nothing else runs.
-    cores_used = models.FloatField()
-    # The number of cores that it had during the measurement, when other work wanted `others`.
-    cores_had = models.FloatField()
-    others = models.FloatField()
-    nice = models.SmallIntegerField()
-    # Characters per second and core while training the quick base model, and the products of that for each of them.
+    # Characters per second while it trains the quick base model and nothing else, and the products for each of them.
     speed = models.FloatField()
     products = models.FloatField(default=0)
     # In bytes, within the container's limit; None where nobody knows.

@@ -335,7 +335,6 @@ def _register(run: Run, result: FineTuneResult) -> TrainedModel:
             "characters": sum(map(len, run.posts)),
             "seconds": result.seconds,
             "characters_per_second": result.characters_per_second,
-            "cores_used": result.cores_used or None,
         },
     )
 

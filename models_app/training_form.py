@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypedDict
 
@@ -35,9 +35,10 @@ class Course:
     epoch: float
     #: The posts that an epoch reads.
     posts: int
-    #: Of a fluent training: its default minutes, and how many posts it reads, how many seconds it takes now, and how
-    #: often it reads them, if it gets 1, 2, ... minutes.
+    #: Of a fluent training: its default minutes, the fewest that make sense, and from there for each minute: how many
+    #: posts it reads, how many seconds it takes, and how often it reads them.
     minutes: int
+    least_minutes: int
     plans: list[tuple[int, float, int]]
     #: What a blank setting stands for; without those that the tier doesn't have.
     automatic: dict[str, float]
@@ -48,7 +49,7 @@ class Course:
         estimate = estimates.estimate(corpus.characters, tier, pace=pace)
         values = trainings.automatic(corpus, tier, network).as_dict()
         posts = round(corpus.posts_kept * (1 - estimates.VALIDATION_SHARE))
-        plans = list(_plans(corpus, posts, pace)) if tier == Tier.FLUENT else []
+        least, plans = _plans(corpus, posts, pace) if tier == Tier.FLUENT else (0, [])
         return cls(
             tier=tier,
             epochs=1 if tier == Tier.FLUENT else trainings.default_epochs(corpus),
@@ -56,14 +57,15 @@ class Course:
             starting=round(estimate.starting, 2),
             epoch=round(estimate.epoch, 2),
             posts=posts,
-            minutes=min(trainings.DEFAULT_MINUTES, len(plans)),
+            minutes=min(max(trainings.DEFAULT_MINUTES, least), least + len(plans) - 1) if plans else 0,
+            least_minutes=least,
             plans=plans,
             automatic={name: values[name] for name in SETTINGS if name in values},
         )
 
     @property
     def max_minutes(self) -> int:
-        return len(self.plans)
+        return self.least_minutes + len(self.plans) - 1
 
     @property
     def reads_twice(self) -> bool:
@@ -73,26 +75,41 @@ class Course:
     @property
     def about(self) -> str:
         """The estimated time with the default epochs or minutes, in words."""
-        seconds = self.plans[self.minutes - 1][1] if self.plans else self.starting + self.epochs * self.epoch
+        seconds = self.starting + self.epochs * self.epoch
+        if self.plans:
+            seconds = self.plans[self.minutes - self.least_minutes][1]
         return _("about %(time)s") % {"time": about(seconds)}
 
     @property
     def for_script(self) -> dict[str, Any]:
-        names = ("epochs", "max_epochs", "starting", "epoch", "posts", "minutes", "plans", "automatic")
+        names = ("epochs", "max_epochs", "starting", "epoch", "posts", "least_minutes", "plans", "automatic")
         return {name: getattr(self, name) for name in names}
 
 
-def _plans(corpus: Corpus, posts: int, pace: Pace) -> Iterator[tuple[int, float, int]]:
-    """Yield what is read in each number of minutes that makes sense: how many posts, in how many seconds, how often."""
-    most_of_all = estimates.reading_within(SLIDER_MINUTES, corpus.characters, pace=pace)
-    for minutes in range(trainings.MIN_MINUTES, SLIDER_MINUTES + 1):
+def _plans(corpus: Corpus, posts: int, pace: Pace) -> tuple[int, list[tuple[int, float, int]]]:
+    """Return the fewest minutes that make sense, and what is read in each number of minutes from there on.
+
+    That is how many posts, in how many seconds, and how often. What is read at least may take several minutes; fewer
+    make no difference then, and neither do more than all posts need.
+    """
+    least = trainings.MIN_MINUTES
+    of_all = estimates.reading_within(SLIDER_MINUTES, corpus.characters, pace=pace)
+    readings: list[estimates.Reading] = []
+    for minutes in range(least, SLIDER_MINUTES + 1):
         reading = estimates.reading_within(minutes, corpus.characters, pace=pace)
+        if readings == [reading]:
+            least = minutes
+        else:
+            readings.append(reading)
+        if reading == of_all:
+            break
+    found = []
+    for reading in readings:
         seconds = estimates.seconds_of(corpus.characters, Tier.FLUENT, reading, pace=pace)
         most = reading.most_characters
         share = most / (corpus.characters * (1 - estimates.VALIDATION_SHARE)) if most else 1.0
-        yield max(1, round(posts * share)), round(seconds, 1), reading.epochs
-        if reading == most_of_all:
-            return
+        found.append((max(1, round(posts * share)), round(seconds, 1), reading.epochs))
+    return least, found
 
 
 class Extent(TypedDict, total=False):

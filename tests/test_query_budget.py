@@ -15,7 +15,6 @@ from botfactory.accounts.models import PersonalLimits, User
 from botfactory.jobs.models import Job, JobEvent, Turn
 from botfactory.jobs.states import State
 from models_app import machines
-from models_app.ml.training.machine_speed import Measured
 from models_app.models import Generation, TrainedModel
 from tests.conftest import signed_in
 from tests.models_app.conftest import base as base
@@ -93,12 +92,12 @@ def test_so_do_pages_about_trainings_where_everything_is_offered_and_many_wait(
     alice: User, bob: User, corpus: Corpus, fluent: TrainedModel, settings: Any, page: str
 ) -> None:
     settings.FLUENT = "auto"
-    machines.note(Measured(symbols_per_core_second=10_000, cores_used=1.6, cores_had=1.6, cores=2))
+    machines.note(16_000)
     client, path = signed_in(alice), "/status/" if page == "the status" else f"/corpora/{corpus.pk}/"
     few = questions(client, path)
     fill(alice, [bob], bots=100, jobs=1_000)
     learned = TrainedModel.objects.filter(owner=alice)
-    learned.update(corpus=corpus, characters_per_second=20_000, cores_used=1.5)
+    learned.update(corpus=corpus, characters_per_second=20_000)
     Job.objects.filter(owner=alice, kind="fine_tune").update(subject_id=corpus.pk)
     assert questions(client, path) <= MOST and few <= MOST
     assert (learned.count() == 100 and "Bot 99." in client.get(path).content.decode()) or page == "the status"

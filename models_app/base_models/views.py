@@ -56,7 +56,7 @@ def base_models(request: HttpRequest) -> HttpResponse:
     user = _require(bases.may_see, request)
     trouble = _take_in()
     shipped = {tier: versions.shipped_sha256(tier) for tier in Tier}
-    speed, before = machines.speed_when_idle(Tier.FLUENT), bases.ones_before()
+    speed, before = machines.measured_speed(Tier.FLUENT), bases.ones_before()
     rows = [
         {
             "model": model,

@@ -36,9 +36,8 @@ if (form && !form.querySelector("fieldset").disabled) {
 
   /** Return the seconds of a fluent training and what it reads, and say them beside its slider. */
   const fluent = (course) => {
-    const chosen = Number(minutes.value);
-    const [posts, seconds, times] = course.plans[chosen - 1];
-    const spoken = interpolate(ngettext("%(count)s minute", "%(count)s minutes", chosen), { count: count(chosen) });
+    const [posts, seconds, times] = course.plans[Number(minutes.value) - course.least_minutes];
+    const spoken = interpolate(gettext("about %(time)s"), { time: about(seconds) });
     setText(byId("minutes-value"), spoken);
     // What it reads is in the estimate, which screen readers read as it changes.
     minutes.setAttribute("aria-valuetext", spoken);

@@ -96,7 +96,7 @@ FORM = """
 </fieldset></form>
 <p id="estimate" aria-live="polite"></p>
 <script type="application/json" id="train-courses">
-{"fluent": {"automatic": {}, "posts": 900, "plans": [[300, 60, 1], [600, 120, 1], [900, 180, 1], [900, 240, 2]]}}
+{"fluent": {"automatic": {}, "posts": 900, "least_minutes": 1, "plans": [[300, 60, 1], [600, 120, 1], [900, 180, 1], [900, 240, 2]]}}
 </script>
 """
 
@@ -107,7 +107,7 @@ def test_what_a_training_reads_is_said_by_its_estimate_alone(alice: Person) -> N
         "async (form) => { document.body.innerHTML = form; await import('/static/js/train-form.js') }",
         FORM,
     )
-    expect(page.locator("#id_minutes")).to_have_attribute("aria-valuetext", "2 minutes")
+    expect(page.locator("#id_minutes")).to_have_attribute("aria-valuetext", "about 2 min")
     for minutes, reads in (
         (2, "It reads about the newest 600 of 900 posts."),
         (3, "It reads all your posts."),
@@ -115,6 +115,8 @@ def test_what_a_training_reads_is_said_by_its_estimate_alone(alice: Person) -> N
     ):
         page.locator("#id_minutes").fill(str(minutes))
         expect(page.locator("#estimate")).to_contain_text(reads)
+        expect(page.locator("#minutes-value")).to_have_text(f"about {minutes} min")
+        expect(page.locator("#estimate")).to_contain_text(f"About {minutes} min on this machine.")
 
 
 def test_after_the_end_of_the_session_no_page_opens_below_a_post_and_nothing_is_kept(desk: Person) -> None:

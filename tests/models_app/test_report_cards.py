@@ -124,7 +124,7 @@ def test_a_process_that_waits_for_trainings_writes_it_beforehand(
     runner.prepare()
     # In characters, whatever the base model's symbols are.
     machine = TrainingMachine.objects.get()
-    assert machine.speed == pytest.approx(2.7 * measured[0].symbols_per_core_second)
+    assert machine.speed == pytest.approx(2.7 * measured[0])
     assert machine.products == pytest.approx(products_per_symbol(small_network(weights.network)) / 2.7)
     first = path.read_bytes()
     monkeypatch.setattr(report_card, "base_samples", None)

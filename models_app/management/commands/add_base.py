@@ -34,7 +34,7 @@ class Command(ProductCommand):
         if model.tier == Tier.QUICK:
             self._tell_small(model, options)
             return
-        facts = adding.facts_of(model, machines.speed_when_idle(Tier.FLUENT))
+        facts = adding.facts_of(model, machines.measured_speed(Tier.FLUENT))
         if options["json"]:
             self.write_json({"model": str(model.pk), "name": model.name, "is_base": model.is_base, **asdict(facts)})
             return

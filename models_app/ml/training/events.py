@@ -75,8 +75,7 @@ class FineTuneResult:
     bits_per_character: of these weights on the validation split, never above the best epoch's;
     start_bits_per_character: the same for the initial weights; measured_posts: the number of posts that both are
     measured on, which can be a part of the split; characters_per_second: training speed of this call;
-    cores_used: average number of CPU cores used, 0 if unknown; phrases: those of a fluent bot's person, which count in
-    bits_per_character.
+    phrases: those of a fluent bot's person, which count in bits_per_character.
     """
 
     network: Network
@@ -89,7 +88,6 @@ class FineTuneResult:
     measured_posts: int
     stopped_early: bool
     characters_per_second: float
-    cores_used: float
     seconds: float
     phrases: Phrases | None = None
 

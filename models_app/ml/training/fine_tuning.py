@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import Cancelled, TooFewPosts, mark
-from models_app.ml.networks.mixed_matmul import has_gpu
 from models_app.ml.networks.phrases import Phrases
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.state_file import StateError, load_state, save_state
@@ -260,8 +259,6 @@ class FineTuning(ABC):
             measured_posts=self.measured_posts,
             stopped_early=stopped,
             characters_per_second=self.clock.speed(),
-            # On a GPU, the CPU cores are almost idle.
-            cores_used=0.0 if has_gpu() else self.clock.cores_used(),
             seconds=time.monotonic() - begun,
             phrases=self.phrases,
         )
@@ -280,14 +277,13 @@ class FineTuning(ABC):
             step=number,
             fraction=fraction,
         )
-        begun, core_begun = time.monotonic(), time.process_time()
+        begun = time.monotonic()
         loss, symbols = train(learning_rate=self.rate)
         self.recent.add(loss, symbols, steps=SMOOTHED * place[2], so_far=self.mean_loss())
         self.loss, self.count, self.place = self.loss + loss, self.count + symbols, place
         clock.done += symbols
         if clock.started:
             clock.training_seconds += time.monotonic() - begun
-            clock.core_seconds += time.process_time() - core_begun
             clock.characters += symbols * self.characters_per_symbol
             self.report_progress()
         else:

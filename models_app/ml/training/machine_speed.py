@@ -25,29 +25,14 @@ class Step:
     core_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """The speed of a machine.
+def symbols_per_second(steps: Sequence[Step], cores: int) -> float:
+    """Return the speed of a training that has the machine to itself, which has so many cores.
 
-    symbols_per_core_second: throughput of a core; cores_used: cores that training keeps busy on an idle machine;
-    cores_had: cores it got during the measurement; cores: cores available to the process.
+    Other work may run during these steps: it makes them longer but hardly adds CPU time.
     """
-
-    symbols_per_core_second: float
-    cores_used: float
-    cores_had: float
-    cores: int
-
-    @classmethod
-    def of(cls, steps: Sequence[Step], cores: int) -> Measured:
-        """Return the speed from these steps. Other work may run meanwhile: it slows steps but hardly adds CPU time."""
-        had = [step.core_seconds / step.seconds for step in steps]
-        return cls(
-            symbols_per_core_second=median(step.symbols / step.core_seconds for step in steps),
-            cores_used=min(quota(), max(*had, min(DEFAULT_CORES, cores))),
-            cores_had=median(had),
-            cores=cores,
-        )
+    had = max(step.core_seconds / step.seconds for step in steps)
+    used = min(quota(), max(had, min(DEFAULT_CORES, cores)))
+    return used * median(step.symbols / step.core_seconds for step in steps)
 
 
 def characters_per_symbol(meta: Mapping[str, Any]) -> float:

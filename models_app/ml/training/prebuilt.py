@@ -20,7 +20,7 @@ from models_app.ml.vocabulary import vocabulary_of
 
 from .dataset import Batch
 from .learner import Learner
-from .machine_speed import Measured, Step
+from .machine_speed import Step, symbols_per_second
 
 #: The batch sizes that `FineTuneConfig.auto` chooses, and the batch size of validation.
 TRAINED_ROWS: Final = (16, 32)
@@ -49,8 +49,8 @@ _asked = Event()  # a training in this process has requested its learner
 _spare: tuple[_Made, Learner] | None = None
 
 
-def prepare(start: Checkpoint) -> Measured | None:
-    """Build the graphs ahead for a training with this network and default settings; return the measured speed.
+def prepare(start: Checkpoint) -> float | None:
+    """Build the graphs ahead for a training with this network and default settings; return its symbols per second.
 
     Stops once a training in this process has begun, so as not to take its cores. Does nothing on a GPU, whose memory
     belongs to the trainings. Returns None if nothing was measured.
@@ -93,8 +93,8 @@ def give_way() -> None:
         raise Begun
 
 
-def _timed(learner: Learner, batch: Batch) -> Measured | None:
-    """Return the measured speed. The steps don't change weights, and the learner starts over before its use."""
+def _timed(learner: Learner, batch: Batch) -> float | None:
+    """Return the symbols per second. The steps don't change weights, and the learner starts over before its use."""
     steps = []
     for _ in range(TIMED_STEPS):
         if _asked.is_set():
@@ -102,7 +102,7 @@ def _timed(learner: Learner, batch: Batch) -> Measured | None:
         wall, core = time.perf_counter(), time.process_time()
         _, symbols = learner.train(batch, learning_rate=0.0)
         steps.append(Step(symbols, time.perf_counter() - wall, time.process_time() - core))
-    return Measured.of(steps, available()) if steps else None
+    return symbols_per_second(steps, available()) if steps else None
 
 
 def learner(

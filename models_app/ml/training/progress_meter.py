@@ -12,7 +12,7 @@ class Clock:
     """Measures a job whose work is counted in symbols: `total` overall, `done` so far.
 
     begun and base: time and `done` when measuring started; told: time of the last progress report; characters and
-    training_seconds: training since measuring started, for the speed; core_seconds: its CPU time over all cores.
+    training_seconds: training since measuring started, for the speed.
     """
 
     total: float
@@ -23,7 +23,6 @@ class Clock:
     told: float = -math.inf
     characters: float = 0.0
     training_seconds: float = 0.0
-    core_seconds: float = 0.0
 
     def start(self) -> None:
         """Start measuring. Call it after the first step, which builds the graph and would distort the speed."""
@@ -31,9 +30,6 @@ class Clock:
 
     def speed(self) -> float:
         return self.characters / self.training_seconds if self.training_seconds else 0.0
-
-    def cores_used(self) -> float:
-        return self.core_seconds / self.training_seconds if self.training_seconds else 0.0
 
     def fraction(self) -> float:
         return min(1.0, self.done / self.total)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from models_app.ml.training import machine_speed
-from models_app.ml.training.machine_speed import Measured, Step, characters_per_symbol
+from models_app.ml.training.machine_speed import Step, characters_per_symbol, symbols_per_second
 
 
 @pytest.fixture(autouse=True)
@@ -20,22 +20,21 @@ def no_quota(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return file
 
 
-def test_what_a_core_does_is_measured_also_beside_other_work() -> None:
-    alone = Measured.of([Step(2_000, 0.1, 0.16), Step(2_000, 0.1, 0.16)], 2)
-    beside = Measured.of([Step(2_000, 0.4, 0.16), Step(2_000, 0.2, 0.16), Step(2_000, 0.8, 0.16)], 2)
-    assert alone.symbols_per_core_second == beside.symbols_per_core_second == pytest.approx(12_500)
-    assert alone.cores_used == beside.cores_used == pytest.approx(1.6)
-    assert (alone.cores_had, beside.cores_had) == pytest.approx((1.6, 0.4))
+def test_what_a_machine_does_is_measured_also_beside_other_work() -> None:
+    alone = symbols_per_second([Step(2_000, 0.1, 0.16), Step(2_000, 0.1, 0.16)], 2)
+    beside = symbols_per_second([Step(2_000, 0.4, 0.16), Step(2_000, 0.2, 0.16), Step(2_000, 0.8, 0.16)], 2)
+    assert alone == beside == pytest.approx(20_000)
 
 
 def test_a_training_uses_no_more_cores_than_there_are(no_quota: Path) -> None:
-    steps = [Step(2_000, 0.2, 0.19)]
-    assert Measured.of(steps, 1).cores_used == 1
-    assert Measured.of([Step(2_000, 0.1, 0.5)], 8).cores_used == pytest.approx(5)
+    # 10,000 symbols per core and second.
+    steps = [Step(1_900, 0.2, 0.19)]
+    assert symbols_per_second(steps, 1) == pytest.approx(10_000)
+    assert symbols_per_second([Step(5_000, 0.1, 0.5)], 8) == pytest.approx(50_000)
     no_quota.write_text("50000 100000\n")
-    assert Measured.of(steps, 8).cores_used == 0.5
+    assert symbols_per_second(steps, 8) == pytest.approx(5_000)
     no_quota.unlink()
-    assert Measured.of(steps, 8).cores_used == pytest.approx(machine_speed.DEFAULT_CORES)
+    assert symbols_per_second(steps, 8) == pytest.approx(10_000 * machine_speed.DEFAULT_CORES)
 
 
 def test_a_symbol_of_a_model_stands_for_so_many_characters() -> None:

@@ -51,7 +51,7 @@ def test_a_training_finds_its_graphs_built_and_ends_as_without_them(
     prebuilt._asked.clear()
     # With other weights than those that learn. The machine is measured at the same time.
     measured = prebuilt.prepare(random_checkpoint(TINY_GLR, seed=8))
-    assert measured is not None and measured.symbols_per_core_second > 0 and measured.cores >= 1
+    assert measured is not None and measured > 0
     taken: list[Any] = []
     give = prebuilt.learner
 

@@ -24,6 +24,11 @@ def default_epochs_for(characters: int) -> int:
     return 2 if characters <= MAX_READ_TWICE else 1
 
 
+def points_for(characters: int) -> int:
+    """Return how many points a training has that reads so many characters, all epochs together."""
+    return max(MIN_POINTS, min(MAX_POINTS, round(characters / CHARACTERS_PER_SYMBOL / SYMBOLS_PER_POINT)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdapterConfig(Values):
     """The settings of an adapter's training. Use `auto` for settings that fit the size of the corpus.
@@ -83,7 +88,7 @@ class AdapterConfig(Values):
         values: dict[str, Any] = {
             "epochs": epochs,
             "most_characters": most_characters,
-            "points": max(MIN_POINTS, min(MAX_POINTS, round(symbols / SYMBOLS_PER_POINT))),
+            "points": points_for(round(symbols * CHARACTERS_PER_SYMBOL)),
             "warmup_steps": max(1, min(20, round(0.06 * symbols / rows))),
             "seed": seed,
         }
