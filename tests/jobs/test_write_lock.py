@@ -18,7 +18,6 @@ from botfactory.jobs import processes, reaper, worker, write_lock
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from tests.fakes.posts import make_posts
-from tests.jobs.test_reaper import Between
 from tests.jobs.test_services import submit
 from tests.lost_claims import stopped
 from tests.ops.conftest import examine as examine
