@@ -15,23 +15,19 @@ from .networks import (
 )
 from .pretraining import CONTINUED, RECIPES, PretrainConfig
 from .sampling import (
-    DEFAULT_BEST_OF,
-    DEFAULT_TEMPERATURE,
     LONGEST_BANNED,
     MAX_BANNED,
     MAX_BEST_OF,
     MAX_TOP_K,
     SamplingConfig,
     is_greedy,
-    usual_top_p,
+    usual,
 )
 from .values import Values, number, whole
 
 __all__ = [
     "BYTES",
     "CONTINUED",
-    "DEFAULT_BEST_OF",
-    "DEFAULT_TEMPERATURE",
     "LONGEST_BANNED",
     "MAX_BANNED",
     "MAX_BEST_OF",
@@ -54,7 +50,7 @@ __all__ = [
     "number",
     "size_to_learn",
     "traits_of",
-    "usual_top_p",
+    "usual",
     "vocabulary_to_learn",
     "whole",
 ]
