@@ -315,8 +315,6 @@ class Generation(models.Model):
     )
     sampling = models.JSONField(default=dict, verbose_name=gettext_lazy("settings"))
     posts = models.JSONField(default=list, verbose_name=gettext_lazy("posts"))
-    # How much each post sounds like the person (ml/evaluation/likeness.py), if the best were chosen; else empty.
-    likeness = models.JSONField(default=list, blank=True, verbose_name=gettext_lazy("likeness"))
     # The number of rejected drafts by reason (a Refused). Empty in rows of early versions.
     refused = models.JSONField(default=dict, blank=True, verbose_name=gettext_lazy("rejected drafts"))
     seconds = models.FloatField(verbose_name=gettext_lazy("seconds"))
@@ -334,13 +332,9 @@ class Generation(models.Model):
 
     @property
     def shown(self) -> list[dict[str, Any]]:
-        """Return each post, with its likeness in percent if it's known, and the id under which it is kept if it is."""
-        percents = [round(100 * like) for like in self.likeness] or [None] * len(self.posts)
+        """Return each post, and the id under which it is kept if it is."""
         kept = {post.number: post.pk for post in self.kept_posts.all() if not post.is_edited}
-        return [
-            {"text": post, "likeness": like, "kept": kept.get(number)}
-            for number, (post, like) in enumerate(zip(self.posts, percents, strict=True))
-        ]
+        return [{"text": post, "kept": kept.get(number)} for number, post in enumerate(self.posts)]
 
     @property
     def missing(self) -> int:

@@ -22,7 +22,9 @@ from models_app.ml.words import words
 #: What the judge goes by, in the order of `features`.
 NAMES: Final = ("total", "first", "worst", "worst3", "character", "different", "capitals", "punctuation", "hashtags")
 #: For each of NAMES and the logarithm of the length: the mean over the read posts, the standard deviation, the weight.
-JUDGE: Final[tuple[tuple[float, float, float], ...]] = ()
+JUDGE: Final[tuple[tuple[float, float, float], ...]] = ((0.0, 1.0, 0.0),) * (len(NAMES) + 1)
+#: The mean mark of the read posts.
+MEAN_MARK: Final = 1.9
 _PUNCTUATION: Final = frozenset(".,!?")
 
 
@@ -58,3 +60,8 @@ def judged(draft: Draft) -> float:
     """Return how much sense the draft makes, compared with others of its length."""
     mean, spread, weight = np.array(JUDGE).T
     return float(((features(draft) - mean) / spread) @ weight)
+
+
+def marks_for(draft: Draft) -> float:
+    """Return the mark, 0 to 3, that a reader is estimated to give the draft for sense."""
+    return float(np.clip(MEAN_MARK + judged(draft), 0, 3))
