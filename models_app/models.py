@@ -232,6 +232,11 @@ class TrainedModel(models.Model):
         return "; ".join(parts)
 
     @property
+    def usual(self) -> config.Usual:
+        """Return how it writes unless somebody chooses otherwise."""
+        return config.usual(self.network["kind"])
+
+    @property
     def parody_label(self) -> str:
         """Return the label to show beside everything that the model writes."""
         if self.corpus and self.corpus.is_example:

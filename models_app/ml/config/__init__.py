@@ -20,6 +20,7 @@ from .sampling import (
     MAX_BEST_OF,
     MAX_TOP_K,
     SamplingConfig,
+    Usual,
     is_greedy,
     usual,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "NetworkConfig",
     "PretrainConfig",
     "SamplingConfig",
+    "Usual",
     "Values",
     "default_epochs_for",
     "is_greedy",
