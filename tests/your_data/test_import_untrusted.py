@@ -244,7 +244,7 @@ def test_the_largest_context_is_taken(posts: list[str], bob: User, files: Files)
 def test_rows_that_no_page_could_show_are_left_out(bob: User, files: Files) -> None:
     kept, written = lines(files["kept.jsonl"]), lines(files["generations.jsonl"])
     kept[0] |= {"text": "x" * 5_000}
-    written.append(written[0] | {"id": str(uuid.uuid4()), "likeness": [0.5]})
+    written.append(written[0] | {"id": str(uuid.uuid4()), "posts": ["x" * 5_000]})
     written.append(written[0] | {"id": str(uuid.uuid4()), "sampling": {"count": "many"}})
 
     def again(rows: list[dict[str, Any]]) -> bytes:

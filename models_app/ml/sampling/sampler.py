@@ -232,18 +232,22 @@ class Sampler:
             # With a low limit, posts are cheap to draw and fewer of them end.
             spent = config.max_characters + BEGINNING
             unfinished = max(MIN_TRIES, WASTE // spent)
-            side_by_side = max(1, min(SIDE_BY_SIDE, self._stepper.rows_of(config.max_characters)) // best_of)
+            side_by_side = min(SIDE_BY_SIDE, self._stepper.rows_of(config.max_characters))
+            places_at_once = max(1, side_by_side // best_of)
             missing = list(range(len(places)))
             is_late = False
             while missing and not is_late:
                 if refused["unfinished"] * spent >= min(MAX_WASTE, HOPELESS + WASTE * len(accepted)):
                     break
-                tried, missing = missing[:side_by_side], missing[side_by_side:]
+                tried, missing = missing[:places_at_once], missing[places_at_once:]
                 for place in tried:
                     places[place].begin(best_of)
                 rows = [Row.begun(prompt, next(numbers), place) for place in tried for _ in range(best_of)]
                 try:
-                    yield from self._draw(config, prompt, rows, rng, judge, beginnings, variety)
+                    # All at once, unless the network takes fewer than a place has drafts.
+                    for begin in range(0, len(rows), side_by_side):
+                        some = rows[begin : begin + side_by_side]
+                        yield from self._draw(config, prompt, some, rng, judge, beginnings, variety)
                 except TimeIsUp:
                     is_late = True
                     for row in rows:
