@@ -131,9 +131,7 @@ def _written(request: HttpRequest, form: CompareForm, columns: list[Column]) -> 
 
 def _slots(columns: list[Column], choices: dict[str, list[Choice]]) -> list[dict[str, Any]]:
     """Return what is selected in each place of the form: by default two bots that exist."""
-    picked: list[dict[str, Any]] = [
-        {"key": column.choice.key, "temperature": column.temperature} for column in columns
-    ]
+    picked: list[dict[str, Any]] = [{"key": column.choice.key, "temperature": column.temperature} for column in columns]
     others = [choice.key for group in choices.values() for choice in group]
     unused = [key for key in others if key not in {slot["key"] for slot in picked}]
     while len(picked) < comparing.MIN_COLUMNS and others:

@@ -81,7 +81,7 @@ def test_without_javascript_the_page_comes_back_with_the_posts(alice: User, base
 
 def test_the_page_offers_the_usual_temperature_and_says_why(alice: User, base: TrainedModel) -> None:
     page = signed_in(alice).get(f"/models/{base.pk}/").content.decode()
-    assert f'name="temperature" id="id_temperature" min="0" max="2" step="0.05" value="0.9" data-usual="0.9"' in page
+    assert 'name="temperature" id="id_temperature" min="0" max="2" step="0.05" value="0.9" data-usual="0.9"' in page
     assert "0.9 sounds most like the real posts" in page
 
 

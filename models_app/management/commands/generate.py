@@ -24,8 +24,8 @@ class Command(OwnerCommand):
         parser.add_argument(
             "--temperature",
             type=float,
-            help=f"0 (safe) to 2 (wild) (default: {fluent.temperature} for a fluent bot, {quick.temperature} for a quick "
-            "one)",
+            help="0 (safe) to 2 (wild) (default: "
+            f"{fluent.temperature} for a fluent bot, {quick.temperature} for a quick one)",
         )
         parser.add_argument(
             "--top-k", type=int, default=0, help="choose only among the k most likely symbols, bytes or tokens (0: all)"
@@ -60,8 +60,8 @@ class Command(OwnerCommand):
             "--best-of",
             type=int,
             metavar="N",
-            help=f"the drafts for each post, 1 to {MAX_BEST_OF}, of which the one that makes most sense is kept (default: "
-            f"{fluent.best_of} for a fluent bot, {quick.best_of} for a quick one)",
+            help=f"the drafts for each post, 1 to {MAX_BEST_OF}, of which the one that makes most sense is kept "
+            f"(default: {fluent.best_of} for a fluent bot, {quick.best_of} for a quick one)",
         )
         parser.add_argument("--json", action="store_true", help="print one line of JSON")
 

@@ -33,7 +33,7 @@ SOUND = [
     "So that is how it ends :-( and I am sad",
     "My plans: 1) sleep 2) eat 3) repeat",
     "a) yes of course b) never in my life",
-    "The screen has 15\" and is far too small",
+    'The screen has 15" and is far too small',
     'She said "I will never leave" and left',
     "My cat (the old one) is asleep",
     "This is very very good",

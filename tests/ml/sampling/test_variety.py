@@ -35,7 +35,9 @@ def test_what_a_request_has_drawn_is_less_likely_unless_it_is_common() -> None:
     variety = Variety(COMMON + 3)
     logits = np.zeros((2, COMMON + 3), np.float32)
     variety.note(np.array([COMMON, 5, COMMON, COMMON + 1]))
-    assert variety.applied(logits)[:, [COMMON, COMMON + 1, COMMON + 2, 5]].tolist() == [[-2 * PENALTY, -PENALTY, 0, 0]] * 2
+    assert (
+        variety.applied(logits)[:, [COMMON, COMMON + 1, COMMON + 2, 5]].tolist() == [[-2 * PENALTY, -PENALTY, 0, 0]] * 2
+    )
     for _ in range(9):
         variety.note(np.array([COMMON]))
     assert variety.applied(logits)[0, COMMON] == -PENALTY * MOST and not logits.any()
