@@ -254,9 +254,9 @@ class Sampler:
                         if not row.is_judged:
                             judge(row)
                 missing += [place for place in tried if place not in accepted and places[place].may_try(unfinished)]
-            for number, place in enumerate(places):
-                if number not in accepted and place.drafts:
-                    accept_post(number, place.best())
+            for number, late in enumerate(places):
+                if number not in accepted and late.drafts:
+                    accept_post(number, late.best())
         copies = refused["copies"] if judging.knows_copies else None
         reasons = {
             reason: refused[reason]
