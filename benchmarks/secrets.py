@@ -20,8 +20,7 @@ from random import Random
 from typing import Any, Final
 
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.config import DEFAULT_TEMPERATURE
-from models_app.ml.config.sampling import usual_top_p
+from models_app.ml.config import usual
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.sampler import Sampler
@@ -176,7 +175,8 @@ def measured(
     leaks = Leaks(secrets)
     say(f"{'masked' if masked else 'unmasked'}: {came(learned, leaks).posts} of {len(learned)} learned posts have one")
     sampler = Sampler(_learned(base, replace(persona, train=tuple(learned)), epochs, settings or {}))
-    posts, _ = written(sampler, Way(DEFAULT_TEMPERATURE, usual_top_p(base.network.kind)), drawn)
+    ways = usual(base.network.kind)
+    posts, _ = written(sampler, Way(ways.temperature, ways.top_p), drawn)
     guard = CopyGuard.of(learned)
     own = [post for post in posts if not guard.is_copy(post)]
     found = {

@@ -139,7 +139,7 @@ def _share(held: Iterable[bool]) -> float:
 
 
 def written(sampler: Sampler, way: Way, count: int) -> tuple[list[str], float]:
-    """Return that many posts, and the share of drawn posts that ended."""
+    """Return that many posts, each of one draft, and the share of drawn posts that ended."""
     posts: list[str] = []
     unfinished = 0
     for seed, begin in enumerate(range(0, count, SIDE_BY_SIDE)):
@@ -150,6 +150,7 @@ def written(sampler: Sampler, way: Way, count: int) -> tuple[list[str], float]:
             seed=seed,
             copy_guard=False,
             mask_mentions=False,
+            best_of=1,
         )
         writing = sampler.generate(config)
         posts += writing.posts

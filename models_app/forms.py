@@ -11,8 +11,6 @@ from botfactory.listing import ListForm
 from botfactory.translation import grouped
 from models_app import bot_list
 from models_app.ml.config import (
-    DEFAULT_BEST_OF,
-    DEFAULT_TEMPERATURE,
     LONGEST_BANNED,
     MAX_BANNED,
     MAX_TOP_K,
@@ -56,9 +54,7 @@ class GenerateForm(forms.Form):
     """The settings for new posts; blank fields use the defaults of SamplingConfig."""
 
     count = forms.IntegerField(min_value=1, max_value=100, initial=10, label=gettext_lazy("How many"))
-    temperature = forms.FloatField(
-        min_value=0, max_value=2, initial=DEFAULT_TEMPERATURE, label=gettext_lazy("Temperature")
-    )
+    temperature = forms.FloatField(min_value=0, max_value=2, required=False, label=gettext_lazy("Temperature"))
     top_k = forms.IntegerField(min_value=0, max_value=MAX_TOP_K, initial=0, required=False, label=gettext_lazy("Top k"))
     prompt = forms.CharField(max_length=280, required=False, strip=False, label=gettext_lazy("Begins with"))
     top_p = forms.FloatField(min_value=0.01, max_value=1, required=False, label=gettext_lazy("Top p"))
@@ -77,8 +73,6 @@ class GenerateForm(forms.Form):
         widget=OnUnlessUnchecked, initial=True, required=False, label=gettext_lazy("Reject personal data")
     )
 
-    choose_best = forms.BooleanField(required=False, label=gettext_lazy("Choose the best"))
-
     def sampling(self) -> SamplingConfig:
         data = self.cleaned_data
         return SamplingConfig(
@@ -93,7 +87,6 @@ class GenerateForm(forms.Form):
             copy_guard=data["copy_guard"],
             mask_mentions=data["mask_mentions"],
             personal_guard=data["personal_guard"],
-            best_of=DEFAULT_BEST_OF if data["choose_best"] else 1,
         )
 
 

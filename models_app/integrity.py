@@ -13,10 +13,9 @@ from models_app import guards, model_files
 from models_app.base_models import versions
 from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError
-from models_app.ml.evaluation.likeness import PersonLikeness
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.state_file import StateError
-from models_app.model_files import FINGERPRINTS, LIKENESS
+from models_app.model_files import FINGERPRINTS
 from models_app.models import Tier, TrainedModel
 
 
@@ -49,7 +48,7 @@ def trouble_of(model: TrainedModel) -> Trouble | None:
     if found != model.sha256:
         what = _("its files belong to another model: %(found)s instead of %(expected)s")
         return Trouble(what % {"found": found[:12], "expected": model.sha256[:12]}, advice)
-    return _guard_trouble(model) or _likeness_trouble(model)
+    return _guard_trouble(model)
 
 
 def _guard_trouble(model: TrainedModel) -> Trouble | None:
@@ -69,19 +68,6 @@ def _guard_trouble(model: TrainedModel) -> Trouble | None:
                 repair = _("run `%(command)s`, which rebuilds the guard from the posts") % {"command": REPAIR}
                 return Trouble(what, repair, guard_can_be_rebuilt=True)
             return Trouble(what, advice)
-    return None
-
-
-def _likeness_trouble(model: TrainedModel) -> Trouble | None:
-    """Return a problem of the file that "Choose the best" uses. Older bots have none."""
-    try:
-        PersonLikeness.load(model_files.path_of(model) / LIKENESS)
-    except FileNotFoundError:
-        return None
-    except CheckpointError:
-        what = _("it writes, but can’t choose the best posts: %(file)s is damaged")
-        advice = _("remake its report card (Admin, Trained models), or delete the file")
-        return Trouble(what % {"file": model_files.path_of(model) / LIKENESS}, advice)
     return None
 
 

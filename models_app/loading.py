@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from functools import lru_cache
 from pathlib import Path
@@ -10,17 +9,13 @@ from pathlib import Path
 from models_app import model_files, pretrained
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.errors import CheckpointError
-from models_app.ml.evaluation.likeness import PersonLikeness
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.sampler import Sampler
-from models_app.model_files import FINGERPRINTS, LIKENESS, path_of
+from models_app.model_files import FINGERPRINTS, path_of
 from models_app.models import TrainedModel
 
 #: Loaded models per process: about 30 MB each.
 KEPT_IN_MEMORY = 8
-
-logger = logging.getLogger(__name__)
 
 
 def load(model: TrainedModel) -> Checkpoint:
@@ -63,19 +58,6 @@ def load_guard(model: TrainedModel) -> CopyGuard | None:
         return None
     with _loading:
         return _guard(str(path_of(model)), model.sha256)
-
-
-def load_likeness(model: TrainedModel) -> PersonLikeness | None:
-    """Return what tells how much posts sound like the person, None if there is nothing usable."""
-    path = path_of(model) / LIKENESS
-    try:
-        return PersonLikeness.load(path)
-    except FileNotFoundError:
-        return None
-    except CheckpointError as error:
-        # The bot can write without it.
-        logger.warning("%s", error.in_full)
-        return None
 
 
 #: Only one thread loads a model; with lru_cache alone, each thread that wants it would.

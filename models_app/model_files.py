@@ -28,11 +28,8 @@ LOSSES = "training.csv"
 FINGERPRINTS = "posts.fingerprints"
 #: The posts in the context of an instant bot, as a list of strings. Never part of a download.
 CONTEXT = "context.json"
-
-#: How much posts sound like the person (ml/evaluation/likeness.py), beside the weights. Bots of early versions lack it.
-LIKENESS = "likeness.safetensors"
 #: What may be beside weights and settings, and moves with a bot to another Bot Factory.
-COMPANIONS = (checkpoint.TOKENIZER, checkpoint.PHRASES, FINGERPRINTS, LIKENESS, CONTEXT)
+COMPANIONS = (checkpoint.TOKENIZER, checkpoint.PHRASES, FINGERPRINTS, CONTEXT)
 
 #: Opens the transaction in which a job writes (JobHandle.fenced).
 Fence = Callable[[], AbstractContextManager[None]]
@@ -122,7 +119,7 @@ def attempts_at(numbers: Iterable[uuid.UUID], *places: str) -> list[Path]:
 def copy(source: Path, staged: Path) -> Checkpoint:
     """Copy the checkpoint in `source` to `staged`; return it, verified. Raises CheckpointError."""
     try:
-        optional = (LOSSES, checkpoint.TOKENIZER, FINGERPRINTS, LIKENESS)
+        optional = (LOSSES, checkpoint.TOKENIZER, FINGERPRINTS)
         for name in (checkpoint.WEIGHTS, checkpoint.CONFIG, *optional):
             if name not in optional or (source / name).exists():
                 checkpoint.write_durably(staged / name, (source / name).read_bytes())

@@ -230,6 +230,11 @@ class TrainedModel(models.Model):
         return "; ".join(parts)
 
     @property
+    def usual(self) -> config.Usual:
+        """Return how it writes unless somebody chooses otherwise."""
+        return config.usual(self.network["kind"])
+
+    @property
     def parody_label(self) -> str:
         """Return the label to show beside everything that the model writes."""
         if self.corpus and self.corpus.is_example:
@@ -307,8 +312,6 @@ class Generation(models.Model):
     )
     sampling = models.JSONField(default=dict, verbose_name=gettext_lazy("settings"))
     posts = models.JSONField(default=list, verbose_name=gettext_lazy("posts"))
-    # How much each post sounds like the person (ml/evaluation/likeness.py), if the best were chosen; else empty.
-    likeness = models.JSONField(default=list, blank=True, verbose_name=gettext_lazy("likeness"))
     # The number of rejected drafts by reason (a Refused). Empty in rows of early versions.
     refused = models.JSONField(default=dict, blank=True, verbose_name=gettext_lazy("rejected drafts"))
     seconds = models.FloatField(verbose_name=gettext_lazy("seconds"))
@@ -326,13 +329,9 @@ class Generation(models.Model):
 
     @property
     def shown(self) -> list[dict[str, Any]]:
-        """Return each post, with its likeness in percent if it's known, and the id under which it is kept if it is."""
-        percents = [round(100 * like) for like in self.likeness] or [None] * len(self.posts)
+        """Return each post, and the id under which it is kept if it is."""
         kept = {post.number: post.pk for post in self.kept_posts.all() if not post.is_edited}
-        return [
-            {"text": post, "likeness": like, "kept": kept.get(number)}
-            for number, (post, like) in enumerate(zip(self.posts, percents, strict=True))
-        ]
+        return [{"text": post, "kept": kept.get(number)} for number, post in enumerate(self.posts)]
 
     @property
     def missing(self) -> int:

@@ -23,7 +23,6 @@ from models_app import model_files, services
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.evaluation import report_card as cards
-from models_app.ml.evaluation.likeness import PersonLikeness
 from models_app.ml.evaluation.report_card import BaseSamples, ReportCard
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.registry import Network
@@ -97,18 +96,13 @@ def learned_posts(model: TrainedModel) -> list[str]:
     return posts
 
 
-def keep(model: TrainedModel, report: dict[str, Any] | None, likeness: PersonLikeness | None, fenced: Fence) -> None:
-    """Keep the report card and the likeness; None leaves what is there. Does nothing if the model was deleted.
+def keep(model: TrainedModel, report: dict[str, Any], fenced: Fence) -> None:
+    """Keep the report card. Does nothing if the model was deleted.
 
     `fenced` opens the transaction (JobHandle.fenced).
     """
     with fenced():
-        found = TrainedModel.objects.filter(pk=model.pk)
-        if report is not None:
-            found.update(report=report)
-        if likeness is not None and found.select_for_update().exists():
-            likeness.save(model_files.path_of(model) / model_files.LIKENESS)
-            found.update(stored_bytes=model_files.stored_bytes(model_files.path_of(model)))
+        TrainedModel.objects.filter(pk=model.pk).update(report=report)
 
 
 def base_samples_of(base: TrainedModel, weights: Checkpoint, between: Callable[[], None]) -> BaseSamples:

@@ -15,7 +15,6 @@ from models_app import estimates, guards, loading, report_cards, services
 from models_app.base_models import versions
 from models_app.ml.errors import LearningError, mark
 from models_app.ml.evaluation import report_card as cards
-from models_app.ml.evaluation.likeness import PersonLikeness
 from models_app.ml.training import dataset
 from models_app.models import Tier, TrainedModel
 from tweets import idle
@@ -25,7 +24,7 @@ AWAITED: Final = mark("Paused while people’s bots are trained.")
 
 
 def run_report_card(handle: JobHandle) -> dict[str, Any]:
-    """Remake the model's report card and its likeness; return its bits per character before and after."""
+    """Remake the model's report card; return its bits per character before and after."""
     model = TrainedModel.objects.filter(pk=handle.job.arguments["model"]).first()
     if model is None:
         raise JobFailed("model_deleted", mark("The model was deleted."))
@@ -46,7 +45,7 @@ def proceed(handle: JobHandle) -> None:
 
 
 def assess(handle: JobHandle, model: TrainedModel) -> float:
-    """Make the model's report card and its likeness; return its bits per character.
+    """Make the model's report card; return its bits per character.
 
     Raises JobFailed if its posts are no longer known or its files can't be read, and like `proceed`.
     """
@@ -74,12 +73,11 @@ def assess(handle: JobHandle, model: TrainedModel) -> float:
             measure=report_cards.measure_of(bot.network),
             between=between,
         )
-        likeness = PersonLikeness.of(loading.open_sampler(model), learned, card.bits_per_character, between)
     except (LearningError, services.ModelError, versions.NoBaseModel) as error:
         raise JobFailed(error.code, error) from error
     assert model.corpus is not None
     report = report_cards.as_json(card, model.corpus, learned, held_out)
-    report_cards.keep(model, report, likeness, handle.fenced)
+    report_cards.keep(model, report, handle.fenced)
     return float(report["bits_per_character"])
 
 

@@ -36,10 +36,8 @@ from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import traits_of
 from models_app.ml.errors import Cancelled, LearningError, mark
 from models_app.ml.evaluation import report_card as cards
-from models_app.ml.evaluation.likeness import PersonLikeness
 from models_app.ml.networks.registry import Network, products_per_symbol, small_network
 from models_app.ml.sampling.copy_guard import CopyGuard
-from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.training import dataset
 from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.ml.training.events import FineTuneResult, Openings
@@ -144,8 +142,7 @@ def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
     except OptedOut as error:
         raise JobFailed(error.code, error) from error
     with _bot_exists(handle, model):
-        report_cards.keep(model, _report(run, result), None, handle.fenced)
-        report_cards.keep(model, None, _likeness(run, result), handle.fenced)
+        report_cards.keep(model, _report(run, result), handle.fenced)
     return {"model": str(model.pk), "name": model.name}
 
 
@@ -248,22 +245,9 @@ def _report(run: Run, result: FineTuneResult) -> dict[str, Any]:
         return {}
 
 
-def _likeness(run: Run, result: FineTuneResult) -> PersonLikeness | None:
-    """Return what chooses among drafts of the model. If it fails, return None rather than lose the model."""
-    try:
-        sampler = Sampler(result.checkpoint)
-        between = partial(report_runner.proceed, run.handle)
-        return PersonLikeness.of(sampler, run.train, result.bits_per_character, between)
-    except (ComeBackLater, JobCancelled, *FROM_OUTSIDE):
-        raise
-    except Exception:
-        logger.exception("job %s: drafts of this bot can't be compared with the person's posts", run.handle.job.pk)
-        return None
-
-
 def _assess_again(handle: JobHandle, model: TrainedModel) -> None:
-    """Make the report card and the likeness, unless an earlier attempt has made both or left them to another job."""
-    if (model.report and loading.load_likeness(model) is not None) or report_cards.jobs_of(model).exists():
+    """Make the report card, unless an earlier attempt has made it or left it to another job."""
+    if model.report or report_cards.jobs_of(model).exists():
         return
     with _bot_exists(handle, model):
         report_runner.assess(handle, model)

@@ -277,7 +277,6 @@ def keep(model: TrainedModel, owner: User, sampling: SamplingConfig, writing: Wr
             owner=owner,
             sampling=sampling.as_dict(),
             posts=writing.posts,
-            likeness=[round(like, 2) for like in writing.likeness],
             refused=writing.refused.as_dict(),
             seconds=seconds,
         )
@@ -323,10 +322,7 @@ def write(model: TrainedModel, sampling: SamplingConfig) -> tuple[Writing, float
     """Return posts by `model`, written in this process, and the seconds that it took."""
     started = time.perf_counter()
     guard = guards.guard_of(model) if sampling.copy_guard else None
-    likeness = loading.load_likeness(model) if sampling.best_of > 1 else None
-    writing = loading.sampler_of(model).generate(
-        sampling, guard=guard, house=house_bans(), personal=personal.adds, likeness=likeness
-    )
+    writing = loading.sampler_of(model).generate(sampling, guard=guard, house=house_bans(), personal=personal.adds)
     return writing, time.perf_counter() - started
 
 

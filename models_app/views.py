@@ -44,7 +44,6 @@ from models_app.in_browser import files as browser_files
 from models_app.in_browser import services as in_browser
 from models_app.keeping import reports
 from models_app.keeping.views import page_for
-from models_app.ml.config import usual_top_p
 from models_app.ml.errors import LearningError
 from models_app.models import Generation, TrainedModel
 from models_app.playing.services import ToldApart, could_have_game
@@ -132,8 +131,8 @@ def guard_context(model: TrainedModel) -> dict[str, Any]:
 
 
 def opening_context(model: TrainedModel, generation: Generation | None, person: User | None) -> dict[str, Any]:
-    """Return suggestions for the beginning of a post, the columns if the last posts are side by side, and whether the
-    page lets the bot write when it opens.
+    """Return suggestions for the beginning of a post, the bot's three temperatures, the columns if the last posts are
+    side by side, and whether the page lets the bot write when it opens.
 
     If it doesn't, a writer loads the bot meanwhile. person: None if they may not let it write.
     """
@@ -144,7 +143,7 @@ def opening_context(model: TrainedModel, generation: Generation | None, person: 
     return {
         "openings": sharing.openings_of(model),
         "columns": comparing.beside(generation),
-        "usual_top_p": usual_top_p(model.network["kind"]),
+        "three": comparing.three_of(model),
         "writes_on_opening": writes_on_opening,
     }
 

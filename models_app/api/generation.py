@@ -22,13 +22,12 @@ from botfactory.translation import translated
 from models_app import live, services
 from models_app.api.parts import LABEL, MODEL, MOMENT, about
 from models_app.ml.config import (
-    DEFAULT_TEMPERATURE,
     LONGEST_BANNED,
     MAX_BANNED,
     MAX_BEST_OF,
     MAX_TOP_K,
     SamplingConfig,
-    usual_top_p,
+    usual,
 )
 from models_app.ml.sampling.outcome import Refused
 from models_app.models import Generation, TrainedModel
@@ -36,6 +35,8 @@ from models_app.writing import asking
 from models_app.writing.admission import MAX_CHARACTERS
 
 router = Router(tags=["generations"])
+
+_FLUENT, _QUICK = usual("llama"), usual("glr")
 
 
 class GenerateIn(Input):
@@ -46,16 +47,16 @@ class GenerateIn(Input):
         ge=1,
         le=100,
         strict=True,
-        description="The number of posts. n times max_characters times best_of can be at most "
-        f"{MAX_CHARACTERS:,}. With temperature 0 or top_k 1, every post is the same, so you get one.",
+        description=f"The number of posts. n times max_characters can be at most {MAX_CHARACTERS:,}. "
+        "With temperature 0 or top_k 1, every post is the same, so you get one.",
     )
-    temperature: float = Field(
-        DEFAULT_TEMPERATURE,
+    temperature: float | None = Field(
+        None,
         ge=0,
         le=2,
         strict=True,
-        description=f"{DEFAULT_TEMPERATURE} sounds most like the real posts. Lower is repetitive; higher is wilder, "
-        "with typos.",
+        description="Lower is repetitive; higher is wilder. Null: "
+        f"{_FLUENT.temperature} for a fluent bot, {_QUICK.temperature} for a quick one.",
     )
     top_k: int = Field(
         0,
@@ -70,7 +71,7 @@ class GenerateIn(Input):
         le=1,
         strict=True,
         description="Of these, choose only among the most likely ones with this total probability. Null: "
-        f"{usual_top_p('llama')} for a fluent bot, {usual_top_p('glr')} for a quick one.",
+        f"{_FLUENT.top_p} for a fluent bot, {_QUICK.top_p} for a quick one.",
     )
     prompt: Text = Field(
         "",
@@ -97,13 +98,13 @@ class GenerateIn(Input):
         description="Reject posts with links that the prompt doesn't have. Null: true for a fluent bot, unless it "
         "learned posts that keep their links.",
     )
-    best_of: int = Field(
-        1,
+    best_of: int | None = Field(
+        None,
         ge=1,
         le=MAX_BEST_OF,
         strict=True,
-        description="Draw this many times as many posts, and keep those that sound most like the person. It takes as "
-        f"many times as long, and n times max_characters times best_of can be at most {MAX_CHARACTERS:,}.",
+        description="The drafts for each post, of which the one that makes most sense is kept. Null: "
+        f"{_FLUENT.best_of} for a fluent bot, {_QUICK.best_of} for a quick one.",
     )
 
     model_config = examples({"n": 5, "temperature": 0.8, "prompt": "I love"}, base=Input.model_config)
@@ -125,10 +126,6 @@ class GenerationOut(Output):
     model: uuid.UUID
     label: str = Field(description="The label to show wherever you show the posts.")
     posts: list[str]
-    likeness: list[float] | None = Field(
-        description="With `best_of`: for each post, the fraction of the model's posts that sound less like the person. "
-        "The best come first. Null without `best_of`, and for models that don't know it."
-    )
     missing: int = Field(description="How many of the requested posts are missing.")
     note: str | None = Field(
         description="Why you get only one post although you asked for more: all would be the same."
@@ -146,7 +143,6 @@ class GenerationOut(Output):
             "model": MODEL,
             "label": LABEL,
             "posts": ["I love coffee more than i love being on time"],
-            "likeness": [0.93],
             "missing": 0,
             "note": None,
             "refused": Refused(copies=0, unfinished=1).as_dict(),
@@ -179,7 +175,6 @@ def told_generation(generation: Generation) -> GenerationOut:
         model=generation.model_id,
         label=generation.model.parody_label,
         posts=generation.posts,
-        likeness=generation.likeness or None,
         missing=generation.missing,
         note=generation.one_for_all or None,
         refused=generation.refused,
@@ -207,7 +202,8 @@ class GenerateQuery(Input):
         "0",
         description="1: the stream also has `beginnings`, several times a second: the first words of each post that is "
         "being written, by its place, as long as no check rejects them. Missing places were rejected or have "
-        "ended; the next draft takes the place of a rejected one. Without a stream, or with `best_of`, there are none.",
+        "ended; the next draft takes the place of a rejected one. Of several drafts for a post, you get the beginning "
+        "of one. Without a stream, there are none.",
     )
 
 

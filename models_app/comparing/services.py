@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy
 from botfactory.accounts.models import User
 from models_app import naming, services
 from models_app.base_models.versions import NoBaseModel
-from models_app.ml.config import DEFAULT_TEMPERATURE, SamplingConfig
-from models_app.models import Generation, TrainedModel
+from models_app.ml.config import SamplingConfig
+from models_app.models import Generation, Tier, TrainedModel
 from models_app.sharing.rights import Right, gallery_for_user, rights_of, shared_by_link
 from models_app.writing import asking
 
@@ -23,20 +23,20 @@ MIN_COLUMNS: Final = 2
 MAX_COLUMNS: Final = 4
 #: The most posts in a column.
 MAX_POSTS: Final = 5
-#: The temperatures of "careful, natural, wild".
-THREE: Final = (0.5, DEFAULT_TEMPERATURE, 1.4)
+#: The temperatures of "careful, natural, wild" in each tier. The second is the usual one.
+THREE: Final[dict[str, tuple[float, ...]]] = {Tier.QUICK: (0.5, 0.9, 1.4), Tier.FLUENT: (0.3, 0.5, 0.9)}
 #: The length of the last part of a link; an id is shorter.
 _LINK_LENGTH: Final = 43
 #: The lists offer this many of the person's own bots and of the gallery, newest first; a link leads to any other.
 _MAX_LISTED: Final = 100
-#: Up to each of these temperatures, the word that describes the posts, as in static/js/temperatures.js.
+#: Up to each of these multiples of the usual temperature, the word that describes the posts, as in
+#: static/js/temperatures.js.
 _WORDS: Final = (
     (0.0, gettext_lazy("always the same")),
-    (0.55, gettext_lazy("careful")),
-    (0.8, gettext_lazy("calm")),
-    (1.0, gettext_lazy("natural")),
-    (1.3, gettext_lazy("bold")),
-    (2.0, gettext_lazy("wild")),
+    (0.62, gettext_lazy("careful")),
+    (0.89, gettext_lazy("calm")),
+    (1.12, gettext_lazy("natural")),
+    (1.45, gettext_lazy("bold")),
 )
 
 
@@ -77,12 +77,9 @@ class Column:
 
     @property
     def word(self) -> str:
-        return word_for(self.temperature)
-
-
-def word_for(temperature: float) -> str:
-    """Return the word that describes posts written at this temperature."""
-    return str(next((word for most, word in _WORDS if temperature <= most), _WORDS[-1][1]))
+        """Return the word that describes posts that the bot writes at this temperature."""
+        share = self.temperature / self.choice.model.usual.temperature
+        return str(next((word for most, word in _WORDS if share <= most), _("wild")))
 
 
 def choice_for_user(user: Any, key: str) -> Choice:
@@ -123,9 +120,14 @@ def require_columns(columns: Sequence[Column]) -> None:
         raise ComparingError(_("Choose two to four bots, or the same bot at two to four temperatures."))
 
 
+def three_of(model: TrainedModel) -> tuple[float, ...]:
+    """Return the temperatures of "careful, natural, wild" of a bot."""
+    return THREE[model.tier]
+
+
 def three_temperatures(choice: Choice) -> list[Column]:
     """Return the columns "careful, natural, wild" of a bot."""
-    return [Column(choice, temperature) for temperature in THREE]
+    return [Column(choice, temperature) for temperature in three_of(choice.model)]
 
 
 def beside(generation: Generation | None) -> list[Column]:
@@ -133,16 +135,19 @@ def beside(generation: Generation | None) -> list[Column]:
 
     They have everything in common but the temperature. A column that failed or was deleted is missing.
     """
-    if generation is None or generation.sampling.get("temperature") not in THREE:
+    if generation is None:
         return []
     model, settings = generation.model, generation.sampling
+    three = three_of(model)
+    if settings.get("temperature") not in three:
+        return []
     found: dict[float, Generation] = {}
     for each in model.generations.filter(owner=generation.owner_id, sampling__seed=settings.get("seed")):
         temperature = each.sampling.get("temperature")
-        if temperature in THREE and each.sampling == {**settings, "temperature": temperature}:
+        if temperature in three and each.sampling == {**settings, "temperature": temperature}:
             found.setdefault(temperature, each)
     choice = Choice(str(model.pk), model)
-    columns = [Column(choice, temperature, found[temperature]) for temperature in THREE if temperature in found]
+    columns = [Column(choice, temperature, found[temperature]) for temperature in three if temperature in found]
     return columns if len(columns) >= MIN_COLUMNS else []
 
 

@@ -20,13 +20,13 @@ from models_app import services
 from models_app.comparing import curves
 from models_app.comparing import services as comparing
 from models_app.comparing.services import Choice, Column
-from models_app.ml.config import DEFAULT_TEMPERATURE, SamplingConfig
+from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import LearningError
 from models_app.models import TrainedModel
 from models_app.writing.admission import NotNow
 
-#: The temperatures to choose from.
-TEMPERATURES = (0.3, 0.5, 0.7, DEFAULT_TEMPERATURE, 1.2, 1.4, 1.7)
+#: The temperatures to choose from, beside each bot's usual one.
+TEMPERATURES = (0.3, 0.5, 0.7, 0.9, 1.2, 1.4, 1.7)
 
 
 class CompareForm(forms.Form):
@@ -67,7 +67,7 @@ def compare_page(request: HttpRequest) -> HttpResponse:
         "form": form,
         "choices": choices,
         "slots": _slots(columns, choices),
-        "temperatures": [(each, comparing.word_for(each)) for each in TEMPERATURES],
+        "temperatures": TEMPERATURES,
         "columns": columns if any(column.generation for column in columns) else [],
         "limit": comparing.MAX_POSTS,
     }
@@ -102,16 +102,17 @@ def _columns(user: User, values: Any) -> list[Column]:
         keys, temperatures = values.getlist("bot"), values.getlist("temperature")
         temperatures += [""] * (len(keys) - len(temperatures))
         named = [(key, each) for key, each in zip(keys, temperatures, strict=False) if key]
-        return [Column(comparing.choice_for_user(user, key), _temperature(each)) for key, each in named]
+        return [_column(comparing.choice_for_user(user, key), each) for key, each in named]
     except TrainedModel.DoesNotExist:
         raise Http404("There is no such model.") from None
 
 
-def _temperature(text: str) -> float:
+def _column(choice: Choice, temperature: str) -> Column:
+    """Return the column of a bot at this temperature, which is its usual one if the text is no number."""
     try:
-        return min(2.0, max(0.0, float(text)))
+        return Column(choice, min(2.0, max(0.0, float(temperature))))
     except ValueError:
-        return DEFAULT_TEMPERATURE
+        return Column(choice, choice.model.usual.temperature)
 
 
 def _written(request: HttpRequest, form: CompareForm, columns: list[Column]) -> tuple[list[Column], int]:
@@ -130,10 +131,10 @@ def _written(request: HttpRequest, form: CompareForm, columns: list[Column]) -> 
 
 def _slots(columns: list[Column], choices: dict[str, list[Choice]]) -> list[dict[str, Any]]:
     """Return what is selected in each place of the form: by default two bots that exist."""
-    picked = [{"key": column.choice.key, "temperature": column.temperature} for column in columns]
+    picked: list[dict[str, Any]] = [{"key": column.choice.key, "temperature": column.temperature} for column in columns]
     others = [choice.key for group in choices.values() for choice in group]
     unused = [key for key in others if key not in {slot["key"] for slot in picked}]
     while len(picked) < comparing.MIN_COLUMNS and others:
-        picked.append({"key": unused.pop(0) if unused else others[0], "temperature": DEFAULT_TEMPERATURE})
-    picked += [{"key": "", "temperature": DEFAULT_TEMPERATURE}] * (comparing.MAX_COLUMNS - len(picked))
+        picked.append({"key": unused.pop(0) if unused else others[0], "temperature": None})
+    picked += [{"key": "", "temperature": None}] * (comparing.MAX_COLUMNS - len(picked))
     return [{**slot, "number": number} for number, slot in enumerate(picked[: comparing.MAX_COLUMNS], 1)]

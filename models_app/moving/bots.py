@@ -19,7 +19,6 @@ from models_app import ancestry, downloads, model_files, pretrained, registry
 from models_app.base_models import archive as base_archive
 from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError, Said, mark
-from models_app.ml.evaluation.likeness import PersonLikeness
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.sampling.context import CHARACTERS
 from models_app.ml.sampling.copy_guard import CopyGuard
@@ -353,8 +352,6 @@ def _unpack(file: Path, staged: Path) -> str:
     try:
         if (staged / model_files.FINGERPRINTS).exists():
             CopyGuard.load(staged / model_files.FINGERPRINTS)
-        if (staged / model_files.LIKENESS).exists():
-            PersonLikeness.load(staged / model_files.LIKENESS)
         context = "".join(model_files.context_of(staged))
         # Each vocabulary takes UTF-8, and JSON can contain other text.
         context.encode()

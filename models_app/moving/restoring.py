@@ -52,7 +52,6 @@ class GenerationFacts(Facts):
     model_pretrained: str | None = Field(None, max_length=64)
     sampling: dict[str, JsonValue]
     posts: tuple[str, ...] = Field(max_length=1000)
-    likeness: tuple[float, ...] = ()
     refused: dict[str, int | None] = {}
     seconds: float = Field(ge=0)
     created_at: MadeAt
@@ -123,7 +122,6 @@ def generations(lines: Iterable[Mapping[str, Any]], *, owner: User, numbers: Num
                     owner=owner,
                     sampling=facts.sampling,
                     posts=list(facts.posts),
-                    likeness=list(facts.likeness),
                     refused=facts.refused,
                     seconds=facts.seconds,
                     created_at=facts.created_at,
@@ -226,8 +224,7 @@ def _generation(line: Mapping[str, Any]) -> GenerationFacts | None:
         Refused.from_dict(dict(facts.refused))
     except (ValidationError, BadSetting, TypeError):
         return None
-    is_sound = len(facts.likeness) in (0, len(facts.posts)) and all(len(post) <= _LONGEST_POST for post in facts.posts)
-    return facts if is_sound else None
+    return facts if all(len(post) <= _LONGEST_POST for post in facts.posts) else None
 
 
 def _kept(line: Mapping[str, Any]) -> KeptFacts | None:

@@ -32,7 +32,6 @@ def _generation(row: Generation, user: User) -> dict[str, Any]:
         "bot": _name(row.model, user),
         "sampling": row.sampling,
         "posts": row.posts,
-        "likeness": row.likeness,
         "refused": row.refused,
         "seconds": row.seconds,
         "created_at": row.created_at.isoformat(),

@@ -22,7 +22,7 @@ from models_app.ml.errors import BadSampling
 from models_app.writing.board import Board, Bounds
 from models_app.writing.requests import Facts, Request
 
-#: The most characters per request: number of posts, drafts for each, and maximum length multiplied.
+#: The most characters per request: number of posts and maximum length multiplied.
 MAX_CHARACTERS: Final = 40_000
 #: The most requests that wait or are written: each costs the web process a thread.
 MAX_REQUESTS: Final = 200
@@ -136,11 +136,10 @@ def admit(board: Board, request: Request) -> None:
 
 def require_size(sampling: SamplingConfig) -> None:
     """Raise TooMuch if the request asks for more than MAX_CHARACTERS."""
-    asked = sampling.drafts_to_write * sampling.max_characters
+    asked = sampling.posts_to_write * sampling.max_characters
     if asked > MAX_CHARACTERS:
-        drafts = sampling.drafts_to_write // sampling.posts_to_write
-        posts = MAX_CHARACTERS // sampling.max_characters // drafts
-        length = MAX_CHARACTERS // sampling.drafts_to_write
+        posts = MAX_CHARACTERS // sampling.max_characters
+        length = MAX_CHARACTERS // sampling.posts_to_write
         message = ngettext(
             "You asked for %(asked)s characters, but one request can have at most %(most)s. Ask for at most %(posts)s "
             "post of this length, or for posts of at most %(length)s characters.",

@@ -330,7 +330,7 @@ async def follow(
 
 def keep(model: TrainedModel, owner: User, sampling: SamplingConfig, result: dict[str, Any]) -> Generation:
     """Keep what a writer has written."""
-    writing = Writing(result["posts"], Refused.from_dict(result["refused"]), result.get("likeness", []))
+    writing = Writing(result["posts"], Refused.from_dict(result["refused"]))
     counters.generation_seconds.observe(result["seconds"])
     counters.generated_posts.inc(len(writing.posts))
     return services.keep(model, owner, sampling, writing, result["seconds"])

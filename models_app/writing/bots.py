@@ -10,10 +10,9 @@ from botfactory.translatable import mark
 from models_app import guards, loading, model_files, services
 from models_app.ml.checkpoint import WEIGHTS
 from models_app.ml.errors import LearningError
-from models_app.ml.evaluation.likeness import PersonLikeness
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.sampler import Sampler
-from models_app.model_files import FINGERPRINTS, LIKENESS
+from models_app.model_files import FINGERPRINTS
 from models_app.models import TrainedModel
 from models_app.writing import held
 from models_app.writing.shelf import Key, Shelf
@@ -24,14 +23,10 @@ _GROWS = 2
 
 @dataclass(slots=True)
 class Bot:
-    """A model that can write. `guard`: None if it needs none, or the reason why there is none.
-
-    `likeness`: None for models of early versions and for base models.
-    """
+    """A model that can write. `guard`: None if it needs none, or the reason why there is none."""
 
     sampler: Sampler
     guard: CopyGuard | LearningError | None
-    likeness: PersonLikeness | None = None
 
     def guard_of(self, model: TrainedModel) -> CopyGuard | None:
         """Return the guard. Raises GuardLost or CheckpointError."""
@@ -44,7 +39,7 @@ class Bot:
 def key_of(model: TrainedModel) -> Key:
     """Return the key of the model's files: with other files, it's another bot."""
     path = model_files.path_of(model)
-    return str(path), ".".join([model.sha256, *(_stamp(path / name) for name in (FINGERPRINTS, LIKENESS))])
+    return str(path), f"{model.sha256}.{_stamp(path / FINGERPRINTS)}"
 
 
 def _stamp(file: Path) -> str:
@@ -116,9 +111,7 @@ class Memory:
             # What else this process remembers of it would not count.
             loading.forget()
             guards.forget()
-            likeness = loading.load_likeness(model)
-            size = sampler.nbytes + (guard.nbytes if isinstance(guard, CopyGuard) else 0)
-            return Bot(sampler, guard, likeness), size + (likeness.nbytes if likeness else 0)
+            return Bot(sampler, guard), sampler.nbytes + (guard.nbytes if isinstance(guard, CopyGuard) else 0)
 
         with self._changing:
             self._loading.append(name)

@@ -231,7 +231,6 @@ class Writer:
                 guard=guard,
                 house=house_bans(),
                 personal=personal.adds,
-                likeness=bot.likeness,
                 on_post=partial(self._tell_post, held),
                 on_beginnings=partial(self._tell_beginnings, held) if request.beginnings else None,
             )
@@ -249,8 +248,7 @@ class Writer:
         def done(outcome: Writing | BaseException) -> None:
             self.memory.shelf.give_back(key)
             if isinstance(outcome, Writing):
-                written = {"posts": outcome.posts, "likeness": outcome.likeness}
-                self._end(held, written | {"refused": outcome.refused.as_dict()})
+                self._end(held, {"posts": outcome.posts, "refused": outcome.refused.as_dict()})
             else:
                 self._end(held, outcome)
 

@@ -40,8 +40,9 @@ function chosen(form) {
     .filter((bot) => bot.value)
     .map((bot) => {
       const { dataset, textContent } = bot.selectedOptions[0];
-      const temperature = Number(inputById(bot.id.replace("bot", "temperature")).value);
-      return { action: dataset.action, temperature, title: textContent.trim() };
+      const usual = Number(dataset.usual);
+      const temperature = inputById(bot.id.replace("bot", "temperature")).value;
+      return { action: dataset.action, temperature: Number(temperature || usual), usual, title: textContent.trim() };
     });
 }
 
@@ -49,7 +50,8 @@ function chosen(form) {
 function remember(form) {
   const values = new URLSearchParams();
   for (const [name, value] of new FormData(form)) {
-    if (name !== "csrfmiddlewaretoken" && value) values.append(name, String(value));
+    // Each column has its temperature, and an empty one is the usual one.
+    if (name !== "csrfmiddlewaretoken" && (value || name === "temperature")) values.append(name, String(value));
   }
   history.replaceState(null, "", `?${values}`);
 }

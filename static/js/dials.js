@@ -8,9 +8,9 @@ import { interpolate, ngettext } from "./words.js";
 for (const output of all("[data-says=temperature]")) {
   const slider = inputById(output.getAttribute("for"));
   const show = () => {
-    const temperature = Number(slider.value);
-    output.textContent = said(temperature);
-    slider.setAttribute("aria-valuetext", spoken(temperature));
+    const [temperature, usual] = [Number(slider.value), Number(slider.dataset.usual)];
+    output.textContent = said(temperature, usual);
+    slider.setAttribute("aria-valuetext", spoken(temperature, usual));
   };
   slider.addEventListener("input", show);
   show();

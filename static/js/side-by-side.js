@@ -5,12 +5,6 @@ import { fail, writeInto } from "./streams.js";
 import { said } from "./temperatures.js";
 import { gettext } from "./words.js";
 
-/** The temperatures of "careful, natural, wild", as in models_app/comparing/services.py. */
-const THREE = [
-  [0.5, gettext("Careful")],
-  [0.9, gettext("Natural")],
-  [1.4, gettext("Wild")],
-];
 /** The most posts in a column. */
 const MAX_POSTS = 5;
 
@@ -18,23 +12,22 @@ const MAX_POSTS = 5;
  * Write into a column for each entry.
  * @param {HTMLElement} place
  * @param {FormData} common what all columns have in common
- * @param {{action: string, temperature: number, title: string}[]} columns
+ * @param {{action: string, temperature: number, usual: number, title: string}[]} columns
  */
 export async function sideBySide(place, common, columns) {
   const seed = String(common.get("seed") || Math.floor(Math.random() * 2 ** 31));
   const grid = element("div", { className: "side-by-side" });
   place.replaceChildren(grid);
   await Promise.all(
-    columns.map(({ action, temperature, title }) => {
+    columns.map(({ action, temperature, usual, title }) => {
       const body = copyOf(common);
       body.set("seed", seed);
       body.set("count", String(Math.min(Number(common.get("count")) || 3, MAX_POSTS)));
       body.set("temperature", String(temperature));
-      body.delete("choose_best");
       const name = element("h3", {}, `${title} `, element("span", { className: "badge" }, gettext("AI")));
-      const head = element("div", {}, name, element("p", { className: "quiet" }, said(temperature)));
+      const head = element("div", {}, name, element("p", { className: "quiet" }, said(temperature, usual)));
       const posts = element("div");
-      const label = `${title}, ${said(temperature)}`;
+      const label = `${title}, ${said(temperature, usual)}`;
       const column = element("section", { className: "column" }, element("div", { className: "column-head" }, head), posts);
       column.setAttribute("aria-label", label);
       grid.append(column);
@@ -44,9 +37,11 @@ export async function sideBySide(place, common, columns) {
   return seed;
 }
 
-/** Return the three columns of one bot. */
-export function threeTemperatures(action) {
-  return THREE.map(([temperature, title]) => ({ action, temperature: Number(temperature), title: String(title) }));
+/** Return the three columns of one bot. `three`: its temperatures, separated by spaces; the second is the usual one. */
+export function threeTemperatures(action, three) {
+  const titles = [gettext("Careful"), gettext("Natural"), gettext("Wild")];
+  const [careful, usual, wild] = three.trim().split(" ").map(Number);
+  return [careful, usual, wild].map((temperature, place) => ({ action, temperature, usual, title: titles[place] }));
 }
 
 function copyOf(values) {

@@ -32,7 +32,7 @@ document.addEventListener("submit", (submission) => {
   unopened = null;
   say(form, gettext("Writing…"));
   const writing = pressed?.matches("[data-three]")
-    ? sideBySide(place, new FormData(form), threeTemperatures(form.action))
+    ? sideBySide(place, new FormData(form), threeTemperatures(form.action, pressed.dataset.three))
     : write(form, place, { isMore: place.id !== "generation" });
   writing
     .catch(() => fail(place, gettext("Can’t reach the server. Try again.")))

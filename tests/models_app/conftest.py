@@ -18,7 +18,7 @@ from botfactory.jobs.states import State
 from models_app import loading, registry, trainings
 from models_app.base_models import versions
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.evaluation import likeness, report_card
+from models_app.ml.evaluation import report_card
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.models import Tier, TrainedModel
 from tests.fakes.posts import make_posts
@@ -36,7 +36,6 @@ def few_posts_on_report_cards() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report_card, "POSTS", 20)
         patch.setattr(report_card, "LEARNED_BY_CLASSIFIER", 20)
-        patch.setattr(likeness, "BATCH", 30)
         yield
 
 
@@ -147,6 +146,5 @@ def fluent(base: TrainedModel, tmp_path: Path, settings: Any, monkeypatch: pytes
     # It hardly ever ends a post, so it would write for as long as it may.
     monkeypatch.setattr(report_card, "BOT_SECONDS", 0.5)
     monkeypatch.setattr(report_card, "BASE_SECONDS", 1.0)
-    monkeypatch.setattr(likeness, "SECONDS", 0.5)
     tiny_llama.ship_fluent(Path(settings.CHECKPOINTS_DIR), tmp_path / "tiny")
     return versions.base_model(Tier.FLUENT)

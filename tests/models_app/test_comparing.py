@@ -6,9 +6,12 @@ import re
 from typing import Any
 
 import pytest
+from django.http import QueryDict
 
 from botfactory.accounts.models import User
 from models_app.comparing import services as comparing
+from models_app.comparing.services import Choice
+from models_app.comparing.views import _columns
 from models_app.ml.config import SamplingConfig
 from models_app.models import Generation, TrainedModel
 from models_app.sharing import rights as sharing
@@ -48,8 +51,25 @@ def test_three_temperatures_of_a_bot(bot: TrainedModel, alice: User) -> None:
     german = {"accept-language": "de"}
     answer = signed_in(alice).post("/compare/", {"three": str(bot.pk), **SHORT}, headers=german)
     in_german = answer.content.decode()
-    assert '<option value="0.9" selected>0,9 · natürlich</option>' in in_german
+    assert '<option value="0.9" selected>0,9</option>' in in_german
     assert f'aria-label="{bot.name}, 1,4 · wild"' in in_german and '<p class="quiet">0,5 · vorsichtig</p>' in in_german
+
+
+def test_each_tier_has_its_own_three_temperatures_and_words(fluent: TrainedModel, base: TrainedModel) -> None:
+    three = {model.tier: comparing.three_of(model) for model in (base, fluent)}
+    assert three == {"quick": (0.5, 0.9, 1.4), "fluent": (0.3, 0.5, 0.9)}
+    columns = [comparing.three_temperatures(Choice(str(model.pk), model)) for model in (base, fluent)]
+    assert [[column.word for column in each] for each in columns] == [["careful", "natural", "wild"]] * 2
+    assert [each[1].temperature for each in columns] == [base.usual.temperature, fluent.usual.temperature]
+
+
+def test_without_a_temperature_each_bot_writes_at_its_usual_one(
+    fluent: TrainedModel, base: TrainedModel, alice: User
+) -> None:
+    page = signed_in(alice).get("/compare/").content.decode()
+    assert page.count('<option value="">usual temperature</option>') == 4 and page.count("selected") == 2
+    columns = _columns(alice, QueryDict(f"bot={base.pk}&bot={fluent.pk}&temperature=&temperature="))
+    assert [column.temperature for column in columns] == [0.9, 0.5]
 
 
 def test_a_reload_shows_all_three_temperatures(bot: TrainedModel, alice: User) -> None:
@@ -90,7 +110,7 @@ def test_what_is_shared_can_be_compared_while_it_is(bot: TrainedModel, base: Tra
     assert guest.post("/compare/", body).status_code == 404
     assert bot.name not in guest.get("/compare/").content.decode()
     page = guest.get(f"/compare/?bot={bot.link}").content.decode()
-    assert f'value="{bot.link}" data-action="/shared/{bot.link}/generate" selected' in page
+    assert f'value="{bot.link}" data-action="/shared/{bot.link}/generate" data-usual="0.9" selected' in page
     assert guest.post("/compare/", chosen((bot.link, 0.9), (base.pk, 0.9))).status_code == 200
     for key in ("x" * 43, "nonsense"):
         assert guest.post("/compare/", chosen((key, 0.9), (base.pk, 0.9))).status_code == 404

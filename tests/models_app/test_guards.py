@@ -248,16 +248,6 @@ def test_files_that_are_looked_over_are_those_of_the_guard_too(bot: TrainedModel
     assert "from your backup" in trouble.advice
 
 
-def test_a_damaged_file_for_choosing_the_best_is_told(bot: TrainedModel) -> None:
-    file = model_files.path_of(bot) / model_files.LIKENESS
-    assert integrity.trouble_of(bot) is None
-    file.write_bytes(b"half a fi")
-    trouble = integrity.trouble_of(bot)
-    assert trouble is not None and str(file) in trouble.what and "report card" in trouble.advice
-    file.unlink()
-    assert integrity.trouble_of(bot) is None
-
-
 def test_damaged_fingerprints_are_told_and_no_post_is_written(bot: TrainedModel) -> None:
     file_of(bot).write_bytes(file_of(bot).read_bytes()[:-8])
     loading._guard.cache_clear()

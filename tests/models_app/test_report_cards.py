@@ -216,7 +216,6 @@ def test_the_bot_is_there_before_its_report_card_which_a_killed_training_makes_l
     assert again.result["model"] == str(model.pk)
     model.refresh_from_db()
     assert model.report["bits_per_character"] == pytest.approx(model.bits_per_character, rel=1e-4)
-    assert loading.load_likeness(model) is not None
     assert model.stored_bytes == model_files.stored_bytes(model_files.path_of(model))
     assert [event.payload for event in job.events.filter(kind="epoch")] == epochs
     assert not any(payload["event"] == "epoch" for payload in told), "no epoch is trained again"
@@ -285,7 +284,6 @@ def test_a_report_card_gives_way_to_the_training_of_somebody_else(
     assert worker.run_claimed(last).state == State.SUCCEEDED
     model.refresh_from_db()
     assert model.report["bits_per_character"] == pytest.approx(model.bits_per_character, rel=1e-2)
-    assert loading.load_likeness(model) is not None
     assert turns_of(alice) == served, "the card takes none of alice's turns"
 
 

@@ -15,7 +15,7 @@ from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from models_app import loading, model_files, trainings
 from models_app.base_models import versions
-from models_app.ml.config import DEFAULT_TEMPERATURE, MAX_TOP_K
+from models_app.ml.config import MAX_TOP_K
 from models_app.ml.sampling.sampler import Sampler
 from models_app.models import BaseChange, Generation, TrainedModel
 from tests.conftest import signed_in
@@ -81,8 +81,8 @@ def test_without_javascript_the_page_comes_back_with_the_posts(alice: User, base
 
 def test_the_page_offers_the_usual_temperature_and_says_why(alice: User, base: TrainedModel) -> None:
     page = signed_in(alice).get(f"/models/{base.pk}/").content.decode()
-    assert f'name="temperature" id="id_temperature" min="0" max="2" step="0.05" value="{DEFAULT_TEMPERATURE}"' in page
-    assert f"{DEFAULT_TEMPERATURE} sounds most like the real posts" in page
+    assert 'name="temperature" id="id_temperature" min="0" max="2" step="0.05" value="0.9" data-usual="0.9"' in page
+    assert "0.9 sounds most like the real posts" in page
 
 
 @pytest.mark.parametrize(

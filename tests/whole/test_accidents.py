@@ -326,7 +326,7 @@ def test_what_is_learned_is_on_disk_and_the_work_is_cleared_away(product: Produc
     model = snapshot["job"]["result"]["model"]
     folders: list[Path] = list(product.checkpoints.glob(f"users/*/{model}"))
     assert len(folders) == 1
-    kept = {"config.json", "weights.safetensors", "likeness.safetensors", "posts.fingerprints"}
+    kept = {"config.json", "weights.safetensors", "posts.fingerprints"}
     assert {path.name for path in folders[0].iterdir()} == kept
     # Only after the success is reported, so a death in between loses nothing.
     assert wait_for("its work to be cleared away", lambda: not (product.home / "jobs" / job).exists(), 10)

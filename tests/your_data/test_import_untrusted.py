@@ -285,10 +285,20 @@ def test_the_largest_context_is_taken(posts: list[str], bob: User, files: Files)
     assert model_files.context_of(model_files.path_of(bot)) == posts
 
 
+def test_what_earlier_versions_chose_by_is_ignored(bob: User, files: Files) -> None:
+    written = [row | {"likeness": [0.5] * len(row["posts"])} for row in lines(files["generations.jsonl"])]
+    data = "".join(json.dumps(row) + "\n" for row in written).encode()
+    earlier = with_files_of_bot(files, lambda inner: inner | {"likeness.safetensors": b"half a fi"})
+    job = imported(bob, zipped(earlier | {"generations.jsonl": data}))
+    assert job.result["left_out"] == [] and job.result["generations"] == len(written)
+    bot = TrainedModel.objects.get(owner=bob)
+    assert not (model_files.path_of(bot) / "likeness.safetensors").exists()
+
+
 def test_rows_that_no_page_could_show_are_left_out(bob: User, files: Files) -> None:
     kept, written = lines(files["kept.jsonl"]), lines(files["generations.jsonl"])
     kept[0] |= {"text": "x" * 5_000}
-    written.append(written[0] | {"id": str(uuid.uuid4()), "likeness": [0.5]})
+    written.append(written[0] | {"id": str(uuid.uuid4()), "posts": ["x" * 100_001]})
     written.append(written[0] | {"id": str(uuid.uuid4()), "sampling": {"count": "many"}})
 
     def again(rows: list[dict[str, Any]]) -> bytes:

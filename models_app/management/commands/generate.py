@@ -8,7 +8,7 @@ from botfactory.ops.commands import OwnerCommand, in_full
 from botfactory.words import counted
 from models_app import refusals, services
 from models_app.base_models import versions
-from models_app.ml.config import DEFAULT_TEMPERATURE, SamplingConfig
+from models_app.ml.config import MAX_BEST_OF, SamplingConfig, usual
 from models_app.ml.errors import LearningError
 
 
@@ -18,13 +18,14 @@ class Command(OwnerCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
+        fluent, quick = usual("llama"), usual("glr")
         parser.add_argument("model", metavar="MODEL", help="a model's id, its owner/name, or base")
         parser.add_argument("--count", type=int, default=10, help="number of posts, 1 to 100 (default: 10)")
         parser.add_argument(
             "--temperature",
             type=float,
-            default=DEFAULT_TEMPERATURE,
-            help=f"0 (safe) to 2 (wild) (default: {DEFAULT_TEMPERATURE})",
+            help="0 (safe) to 2 (wild) (default: "
+            f"{fluent.temperature} for a fluent bot, {quick.temperature} for a quick one)",
         )
         parser.add_argument(
             "--top-k", type=int, default=0, help="choose only among the k most likely symbols, bytes or tokens (0: all)"
@@ -32,8 +33,8 @@ class Command(OwnerCommand):
         parser.add_argument(
             "--top-p",
             type=float,
-            help="choose only among the most likely symbols with this total probability (1: all; default: 0.95 for a "
-            "fluent bot, 1 for a quick one)",
+            help="choose only among the most likely symbols with this total probability (1: all; default: "
+            f"{fluent.top_p} for a fluent bot, {quick.top_p:g} for a quick one)",
         )
         parser.add_argument("--prompt", default="", help="text that each post begins with; … lets its last word go on")
         parser.add_argument("--seed", type=int, help="the same seed gives the same posts")
@@ -58,9 +59,9 @@ class Command(OwnerCommand):
         parser.add_argument(
             "--best-of",
             type=int,
-            default=1,
             metavar="N",
-            help="draw N times as many posts, 1 to 5, and keep those that sound most like the person (default: 1)",
+            help=f"the drafts for each post, 1 to {MAX_BEST_OF}, of which the one that makes most sense is kept "
+            f"(default: {fluent.best_of} for a fluent bot, {quick.best_of} for a quick one)",
         )
         parser.add_argument("--json", action="store_true", help="print one line of JSON")
 
@@ -87,7 +88,6 @@ class Command(OwnerCommand):
                     "model": str(model.pk),
                     "name": model.full_name,
                     "posts": writing.posts,
-                    "likeness": [round(like, 2) for like in writing.likeness] or None,
                     "refused": writing.refused.as_dict(),
                     "seconds": round(seconds, 3),
                     "sampling": sampling.as_dict(),

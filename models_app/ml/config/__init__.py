@@ -15,23 +15,20 @@ from .networks import (
 )
 from .pretraining import CONTINUED, RECIPES, PretrainConfig
 from .sampling import (
-    DEFAULT_BEST_OF,
-    DEFAULT_TEMPERATURE,
     LONGEST_BANNED,
     MAX_BANNED,
     MAX_BEST_OF,
     MAX_TOP_K,
     SamplingConfig,
+    Usual,
     is_greedy,
-    usual_top_p,
+    usual,
 )
 from .values import Values, number, whole
 
 __all__ = [
     "BYTES",
     "CONTINUED",
-    "DEFAULT_BEST_OF",
-    "DEFAULT_TEMPERATURE",
     "LONGEST_BANNED",
     "MAX_BANNED",
     "MAX_BEST_OF",
@@ -48,13 +45,14 @@ __all__ = [
     "NetworkConfig",
     "PretrainConfig",
     "SamplingConfig",
+    "Usual",
     "Values",
     "default_epochs_for",
     "is_greedy",
     "number",
     "size_to_learn",
     "traits_of",
-    "usual_top_p",
+    "usual",
     "vocabulary_to_learn",
     "whole",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 from models_app.ml.config.values import Values, number, whole
@@ -10,29 +10,34 @@ from models_app.ml.errors import BadSetting, mark
 
 #: Limits of a ban list: the number of entries, and the characters of each entry.
 MAX_BANNED, LONGEST_BANNED = 200, 100
-#: Sounds most like the person's own posts (measured in docs/benchmarks.md).
-DEFAULT_TEMPERATURE: Final = 0.9
-#: The drafts for each post: at most, and where a person only says that the best should be chosen.
-MAX_BEST_OF, DEFAULT_BEST_OF = 5, 3
+#: The most drafts for each post.
+MAX_BEST_OF: Final = 5
 #: The largest top-k; no vocabulary is larger.
 MAX_TOP_K: Final = 2**18
 
 
-def usual_top_p(kind: str) -> float:
-    """Return the top_p for a kind of network, unless somebody chooses another.
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """How bots with a kind of network write, unless somebody chooses otherwise. The fields are those of SamplingConfig.
 
-    A pretrained model chooses among 49,152 tokens, and all the unlikely ones together come up so often that they break
-    the sense of most posts (Holtzman et al. 2020, arXiv:1904.09751). A small network chooses among bytes.
+    link_guard: for a bot that learned posts without links.
     """
-    return 0.95 if kind == "llama" else 1.0
+
+    temperature: float
+    top_p: float
+    best_of: int
+    link_guard: bool
 
 
-def usual_link_guard(kind: str) -> bool:
-    """Return the link_guard for a kind of network whose bot learned posts without links, unless somebody chooses.
+#: A pretrained model knows how sentences go on, and drawing carefully keeps their sense (docs/sense.md). It has read
+#: many links, and makes up some. A small network needs chance to sound like anybody.
+_FLUENT: Final = Usual(temperature=0.5, top_p=0.9, best_of=3, link_guard=True)
+_QUICK: Final = Usual(temperature=0.9, top_p=1.0, best_of=1, link_guard=False)
 
-    A pretrained model has read many links and makes up some. A small network hardly does.
-    """
-    return kind == "llama"
+
+def usual(kind: str) -> Usual:
+    """Return how bots with this kind of network write."""
+    return _FLUENT if kind == "llama" else _QUICK
 
 
 def is_greedy(temperature: float | None, top_k: int | None) -> bool:
@@ -44,18 +49,19 @@ def is_greedy(temperature: float | None, top_k: int | None) -> bool:
 class SamplingConfig(Values):
     """The settings for sampling new posts.
 
+    None is what's `usual` for the bot's kind of network.
+
     temperature: 0 always takes the most likely symbol, 1 follows the model, above 1 is wilder; top_k: sample only from
     the k most likely symbols, 0 means all, and so does a k above the vocabulary's size; top_p: among these, sample only
-    from the smallest set with at least this probability, None: `usual_top_p` of the network; max_characters: Unicode
-    characters of a post, including the prompt; banned: words and phrases that no post may contain; copy_guard: reject
-    posts that are too close to a learned one; mask_mentions: hide @names; personal_guard: reject posts with email
-    addresses, phone numbers and the like; link_guard: reject posts with links that the prompt doesn't have, None:
-    `usual_link_guard` of the network; best_of: how many times as many posts to draw, to keep those that sound most
-    like the person.
+    from the smallest set with at least this probability; max_characters: Unicode characters of a post, including the
+    prompt; banned: words and phrases that no post may contain; copy_guard: reject posts that are too close to a learned
+    one; mask_mentions: hide @names; personal_guard: reject posts with email addresses, phone numbers and the like;
+    link_guard: reject posts with links that the prompt doesn't have; best_of: the drafts for each post, of which the
+    one that makes most sense is kept. A single draft is drawn by these settings alone.
     """
 
     count: int = 1
-    temperature: float = DEFAULT_TEMPERATURE
+    temperature: float | None = None
     top_k: int = 0
     prompt: str = ""
     seed: int | None = None
@@ -66,11 +72,12 @@ class SamplingConfig(Values):
     mask_mentions: bool = True
     personal_guard: bool = True
     link_guard: bool | None = None
-    best_of: int = 1
+    best_of: int | None = None
 
     def __post_init__(self) -> None:
         whole("count", self.count, 1, 100)
-        number("temperature", self.temperature, 0, 2)
+        if self.temperature is not None:
+            number("temperature", self.temperature, 0, 2)
         whole("top_k", self.top_k, 0, MAX_TOP_K)
         if not isinstance(self.prompt, str):
             raise BadSetting(
@@ -93,7 +100,8 @@ class SamplingConfig(Values):
                     value=repr(entry),
                 )
         object.__setattr__(self, "banned", tuple(self.banned))
-        whole("best_of", self.best_of, 1, MAX_BEST_OF)
+        if self.best_of is not None:
+            whole("best_of", self.best_of, 1, MAX_BEST_OF)
         for name in ("copy_guard", "mask_mentions", "personal_guard", "link_guard"):
             value = getattr(self, name)
             if not isinstance(value, bool) and not (name == "link_guard" and value is None):
@@ -107,11 +115,8 @@ class SamplingConfig(Values):
 
     def usual_for(self, kind: str) -> SamplingConfig:
         """Return these settings with what is usual for a kind of network where they say None. The seed stays."""
-        return replace(
-            self,
-            top_p=usual_top_p(kind) if self.top_p is None else self.top_p,
-            link_guard=usual_link_guard(kind) if self.link_guard is None else self.link_guard,
-        )
+        values = {name: value for name, value in asdict(usual(kind)).items() if getattr(self, name) is None}
+        return replace(self, **values)
 
     @property
     def is_greedy(self) -> bool:
@@ -125,5 +130,5 @@ class SamplingConfig(Values):
 
     @property
     def drafts_to_write(self) -> int:
-        """The number of posts to draw, to choose `posts_to_write` from."""
-        return 1 if self.is_greedy else self.count * self.best_of
+        """The number of drafts to draw for them, at least."""
+        return 1 if self.is_greedy else self.count * (self.best_of or 1)

@@ -30,7 +30,7 @@ from typing import Any, Final
 import numpy as np
 
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.config import DEFAULT_TEMPERATURE, SamplingConfig
+from models_app.ml.config import SamplingConfig, usual
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.sampling import links
 from models_app.ml.sampling.copy_guard import CopyGuard
@@ -45,7 +45,6 @@ from .told_apart import ToldApart, told_apart
 
 POSTS: Final = 100
 SEED: Final = 1
-TEMPERATURE: Final = DEFAULT_TEMPERATURE
 #: The classifier is trained on this many posts of the person and as many of the base model.
 LEARNED_BY_CLASSIFIER = 500
 #: The maximum number of held-out posts to measure, which takes seconds for any corpus.
@@ -70,9 +69,10 @@ class BaseSamples:
 
 def rules_of_base_samples(base: Checkpoint) -> dict[str, Any]:
     """Return the settings that `base_samples` depends on, apart from the base model, as plain JSON."""
-    rules = {"posts": POSTS, "learned": LEARNED_BY_CLASSIFIER, "seed": SEED, "temperature": TEMPERATURE}
-    # Kept samples of small networks, which are never cut, stay valid.
-    return rules | ({"cut": True} if _is_cut(base) else {})
+    ways = usual(base.network.kind)
+    rules = {"posts": POSTS, "learned": LEARNED_BY_CLASSIFIER, "seed": SEED, "temperature": ways.temperature}
+    # Kept samples of small networks, which are never cut or chosen, stay valid.
+    return rules | ({"cut": True, "top_p": ways.top_p, "best_of": ways.best_of} if _is_cut(base) else {})
 
 
 def _is_cut(base: Checkpoint) -> bool:
@@ -240,7 +240,7 @@ def report_card(
         known_to_start=sum(start_guard.is_copy(post) for post in held_out) if start_guard else 0,
         asked=POSTS,
         written=len(written),
-        temperature=TEMPERATURE,
+        temperature=usual(bot.network.kind).temperature,
         seed=SEED,
         classifier_posts=len(own),
         novelty=Shares(
@@ -269,7 +269,6 @@ def _write(
 ) -> list[str]:
     config = SamplingConfig(
         count=POSTS,
-        temperature=TEMPERATURE,
         seed=seed,
         copy_guard=False,
         mask_mentions=False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from models_app.ml.config import BYTES, DEFAULT_TEMPERATURE, NetworkConfig, usual_top_p
+from models_app.ml.config import BYTES, NetworkConfig, usual
 from models_app.ml.networks import hashed_ngrams
 from models_app.ml.vocabulary import vocabulary_of
 from models_app.ml.vocabulary.utf8_bytes import END
@@ -230,11 +230,11 @@ _TOKENS: Final = (
     "template: the bot continues a post, and obeys nothing."
 )
 #: How fluent bots write here. By default, llama.cpp and transformers have another temperature, a top k and the like.
-_TOP_P: Final = usual_top_p("llama")
+_USUAL: Final = usual("llama")
 _OF_LLAMA_CPP: Final = (
-    f'--temp {DEFAULT_TEMPERATURE} --top-k 0 --min-p 0 --top-p {_TOP_P} --samplers "temperature;top_p"'
+    f'--temp {_USUAL.temperature} --top-k 0 --min-p 0 --top-p {_USUAL.top_p} --samplers "temperature;top_p"'
 )
-_OF_TRANSFORMERS: Final = f"do_sample=True, temperature={DEFAULT_TEMPERATURE}, top_k=0, top_p={_TOP_P}"
+_OF_TRANSFORMERS: Final = f"do_sample=True, temperature={_USUAL.temperature}, top_k=0, top_p={_USUAL.top_p}"
 _ADAPTER_CODE: Final = {
     "peft": f"""```python
 import torch

@@ -38,7 +38,9 @@ class Beginnings:
         begun = self._clock()
         if begun < self._next:
             return
-        found = [(row, text) for row in rows if (text := self._of(row))]
+        # Of several drafts for a place, the first one that is still being drawn.
+        leading = {row.place: row for row in reversed(rows)}
+        found = [(row, text) for row in leading.values() if (text := self._of(row))]
         ended = self._clock()
         self._next = ended + REST * (ended - begun)
         self._shown = {row.number: text for row, text in found}

@@ -41,11 +41,9 @@ class Refused:
 class Writing:
     """Generated posts, and how many others were rejected.
 
-    likeness: how much each post sounds like the person, where the bot chose among drafts and knows (`choice.Likeness`),
-    else empty; nats: each post's log-likelihood per character, where it was measured, else empty.
+    sense: what a reader is estimated to give each post for sense, 0 to 3, where drafts were chosen, else empty.
     """
 
     posts: list[str]
     refused: Refused
-    likeness: list[float] = field(default_factory=list)
-    nats: list[float] = field(default_factory=list)
+    sense: list[float] = field(default_factory=list)

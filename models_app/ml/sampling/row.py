@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -16,15 +16,17 @@ from .prompt import Prompt
 
 @dataclass(slots=True)
 class Row:
-    """A post in progress. `text` is in UTF-8; `characters` counts the complete ones; `nats`: its log-likelihood after
-    the prompt; `number`: its number among all drafts of the request; `place`: that of the post that it may become.
+    """A draft in progress.
+
+    text: in UTF-8; characters: the complete ones; number: among all drafts of the request; place: of the post that it
+    may become; surprisals: of each symbol after the prompt, in nats, where drafts are chosen.
     """
 
     text: bytearray
     characters: int
     number: int
     place: int
-    nats: float = 0.0
+    surprisals: list[float] = field(default_factory=list)
     is_ended: bool = False
     # The most likely end so far: length in bytes, and log probability of the end mark
     best_end: int = 0
@@ -32,6 +34,7 @@ class Row:
     # Set at the end: the final post, or the reason for its rejection
     post: str = ""
     refused: str | None = "unfinished"
+    is_judged: bool = False
 
     @classmethod
     def begun(cls, prompt: Prompt, number: int, place: int) -> Self:

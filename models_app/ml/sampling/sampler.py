@@ -31,14 +31,16 @@ from models_app.ml.vocabulary.utf8 import utf8
 from . import mentions
 from .banned_words import BanList, HouseBanList
 from .beginnings import Beginnings, OnBeginnings
-from .choice import Draft, Likeness, best
 from .choosing import choose, log_likelihoods
 from .context import state_after
 from .copy_guard import CopyGuard
 from .judge import HasPersonal, Judge
 from .outcome import Refused, Writing
+from .place import Place
 from .prompt import Prompt, hold_to
 from .row import Row, extend, note_chance_to_end
+from .sense import Draft, marks_for
+from .variety import OPENING_TEMPERATURE, OPENING_TOP_P, Variety
 
 #: The number of tries for each post.
 TRIES: Final = 10
@@ -98,10 +100,8 @@ class Sampler:
         house: HouseBanList | None = None,
         personal: HasPersonal | None = None,
         accept: Callable[[str], bool] | None = None,
-        likeness: Likeness | None = None,
         on_post: OnPost | None = None,
         cut: bool = False,
-        measure: bool = False,
         proceed: Callable[[], None] | None = None,
         seconds: float = math.inf,
     ) -> Writing:
@@ -117,14 +117,15 @@ class Sampler:
         With `config.is_greedy`, all posts would be the same, so there's only one. If it doesn't end, it's cut where the
         end mark was most likely.
 
-        With `config.best_of`, several times as many posts are drawn, and the best are kept: those that sound most like
-        the person (`likeness`), or without it those that are as likely as most.
+        With `config.best_of`, so many drafts are drawn for each post, and the one that makes most sense is kept
+        (`sense`). Drafts with `faults` are kept only if there are no others after two rounds. They begin differently
+        and repeat each other less (`variety`).
 
-        With `cut`, posts that don't end are cut instead of rejected. With `measure`, the result has their `nats`. After
-        `seconds`, the result is what there is by then.
+        With `cut`, posts that don't end are cut instead of rejected. After `seconds`, the result is what there is by
+        then.
 
         The draft that replaces a rejected one takes its place among the posts. Calls `on_post` with each place and post
-        as soon as the post is accepted, so shorter posts come first, unless some are chosen.
+        as soon as the post is accepted, so shorter posts come first.
         Calls `proceed` before each step; if it raises, generation ends. Raises BadSampling as `check` does.
         """
         drawing = self.draw(
@@ -133,10 +134,8 @@ class Sampler:
             house=house,
             personal=personal,
             accept=accept,
-            likeness=likeness,
             on_post=on_post,
             cut=cut,
-            measure=measure,
         )
         end_at = time.monotonic() + seconds
         try:
@@ -180,89 +179,94 @@ class Sampler:
         house: HouseBanList | None = None,
         personal: HasPersonal | None = None,
         accept: Callable[[str], bool] | None = None,
-        likeness: Likeness | None = None,
         on_post: OnPost | None = None,
         on_beginnings: OnBeginnings | None = None,
         cut: bool = False,
-        measure: bool = False,
     ) -> Drawing:
         """Yield each step that `generate` needs, and return what it returns.
 
-        Calls `on_beginnings` as `Beginnings` does, unless drafts are chosen at the end.
+        Calls `on_beginnings` as `Beginnings` does. Of several drafts for a post, it gets one that is being drawn.
         """
         check(config, house)
         prompt = Prompt.of(config.prompt, self._vocabulary)
         config = replace(config.usual_for(self._kind), prompt=prompt.text)
         judging = Judge.of(config, guard=guard, house=house, personal=personal, accept=accept)
-        chooses = config.drafts_to_write > config.posts_to_write
-        measure = measure or chooses
-        beginnings = Beginnings(on_beginnings, judging) if on_beginnings is not None and not chooses else None
+        beginnings = Beginnings(on_beginnings, judging) if on_beginnings is not None else None
+        best_of = 1 if config.is_greedy else config.best_of
+        assert best_of is not None  # `usual_for` has set it
+        variety = Variety(self._vocabulary.size) if best_of > 1 else None
         accepted: dict[int, Draft] = {}
         refused = Counter[str]()
         numbers = count()
 
-        def judge(row: Row) -> None:
-            """Set the row's post, or the reason for its rejection."""
-            if not (row.is_ended or cut):
-                return  # perhaps in the middle of a character
-            row.post = row.text.decode(errors="ignore" if cut else "strict")
-            row.refused = judging.refused(row.post)
-            if row.refused is None and on_post is not None and not chooses:
-                on_post(row.place, row.post)
+        def accept_post(place: int, draft: Draft) -> None:
+            accepted[place] = draft
+            if on_post is not None:
+                on_post(place, draft.post)
 
-        def take(row: Row) -> str | None:
-            """Add the post, or return the reason for its rejection."""
+        def judge(row: Row) -> None:
+            """Set the row's post or the reason for its rejection, and decide on its place if no other draft is left."""
+            # One that didn't end is perhaps in the middle of a character.
+            if row.refused == "unfinished" and (row.is_ended or cut):
+                row.post = row.text.decode(errors="ignore" if cut else "strict")
+                row.refused = judging.refused(row.post)
+            place = places[row.place]
             if row.refused is None:
-                nats = row.nats / max(1, row.characters - len(config.prompt) + 1)
-                accepted[row.place] = Draft(row.post, nats)
-            return row.refused
+                place.drafts.append(Draft(row.post, tuple(row.surprisals)))
+            else:
+                refused[row.refused] += 1
+                place.tries[row.refused] += 1
+            row.is_judged = True
+            place.running -= 1
+            if place.is_decided(best_of):
+                accept_post(row.place, place.best())
 
         rng = np.random.default_rng(config.seed)
+        places = [Place() for _ in range(config.posts_to_write)]
         if config.is_greedy:
+            places[0].running = 1
             row = Row.begun(prompt, next(numbers), 0)
             with suppress(TimeIsUp):
-                yield from self._draw(config, prompt, [row], rng, _given_an_end(judge), measure, beginnings)
-            refused.update(filter(None, [take(row)]))
+                yield from self._draw(config, prompt, [row], rng, _given_an_end(judge), beginnings, variety)
         else:
             # With a low limit, posts are cheap to draw and fewer of them end.
             spent = config.max_characters + BEGINNING
             unfinished = max(MIN_TRIES, WASTE // spent)
-            missing = [(place, Counter[str]()) for place in range(config.drafts_to_write)]
             side_by_side = min(SIDE_BY_SIDE, self._stepper.rows_of(config.max_characters))
+            places_at_once = max(1, side_by_side // best_of)
+            missing = list(range(len(places)))
             is_late = False
             while missing and not is_late:
                 if refused["unfinished"] * spent >= min(MAX_WASTE, HOPELESS + WASTE * len(accepted)):
                     break
-                open_posts, missing = missing[:side_by_side], missing[side_by_side:]
-                rows = [Row.begun(prompt, next(numbers), place) for place, _ in open_posts]
+                tried, missing = missing[:places_at_once], missing[places_at_once:]
+                for place in tried:
+                    places[place].begin(best_of)
+                rows = [Row.begun(prompt, next(numbers), place) for place in tried for _ in range(best_of)]
                 try:
-                    yield from self._draw(config, prompt, rows, rng, judge, measure, beginnings)
+                    # All at once, unless the network takes fewer than a place has drafts.
+                    for begin in range(0, len(rows), side_by_side):
+                        some = rows[begin : begin + side_by_side]
+                        yield from self._draw(config, prompt, some, rng, judge, beginnings, variety)
                 except TimeIsUp:
                     is_late = True
                     for row in rows:
-                        if row.refused == "unfinished":
+                        if not row.is_judged:
                             judge(row)
-                for row, (place, tries) in zip(rows, open_posts, strict=True):
-                    if reason := take(row):
-                        refused[reason] += 1
-                        tries[reason] += 1
-                        if tries["unfinished"] < unfinished and tries.total() - tries["unfinished"] < TRIES:
-                            missing.append((place, tries))
+                missing += [place for place in tried if place not in accepted and places[place].may_try(unfinished)]
+            for number, late in enumerate(places):
+                if number not in accepted and late.drafts:
+                    accept_post(number, late.best())
         copies = refused["copies"] if judging.knows_copies else None
         reasons = {
             reason: refused[reason]
             for reason in ("banned", "unfinished", "empty", "house", "personal", "links", "mentions")
         }
         drafts = [accepted[place] for place in sorted(accepted)]
-        found = best(drafts, config.count, likeness) if chooses else [(draft, None) for draft in drafts]
-        if chooses and on_post is not None:
-            for place, (draft, _) in enumerate(found):
-                on_post(place, draft.post)
         return Writing(
-            posts=[draft.post for draft, _ in found],
+            posts=[draft.post for draft in drafts],
             refused=Refused(copies, **reasons),
-            likeness=[like for _, like in found if like is not None],
-            nats=[draft.nats for draft, _ in found] if measure else [],
+            sense=[marks_for(draft) for draft in drafts] if variety is not None else [],
         )
 
     def _draw(
@@ -272,17 +276,17 @@ class Sampler:
         rows: list[Row],
         rng: np.random.Generator,
         judge: Callable[[Row], None],
-        measure: bool,
         beginnings: Beginnings | None,
+        variety: Variety | None,
     ) -> Generator[Step, Stepped, None]:
         """Draw the rows as a batch, each judged as it ends. Unfinished ones have max_characters."""
         vocabulary, tables = self._vocabulary, self._vocabulary.tables
-        assert config.top_p is not None  # `usual_for` has set it
+        assert config.top_p is not None and config.temperature is not None  # `usual_for` has set them
         names = vocabulary.containing(mentions.SIGN)
         running = list(rows)
         logits, state = yield from self._primed(prompt, len(rows))
         automaton = np.full(len(rows), prompt.state)
-        in_prompt = True
+        in_prompt, opens = True, variety is not None
         while running:
             barred = tables.barred[automaton]  # (B, size)
             texts = [row.text for row in running]
@@ -297,14 +301,21 @@ class Sampler:
                             running[place].refused = "mentions"
             if config.is_greedy:
                 note_chance_to_end(running[0], logits[0] + barred[0], vocabulary.end, len(config.prompt))
-            temperature = 0 if config.is_greedy else config.temperature
-            symbols = choose(logits + barred, temperature, config.top_k, rng, top_p=config.top_p)
-            if measure:
+            temperature, top_p = 0 if config.is_greedy else config.temperature, config.top_p
+            if opens and all(len(row.text) >= len(prompt.whole) for row in running):
+                opens = False
+                if temperature < OPENING_TEMPERATURE:
+                    temperature, top_p = OPENING_TEMPERATURE, max(top_p, OPENING_TOP_P)
+            possible = logits + barred
+            varied = possible if variety is None else variety.applied(possible)
+            symbols = choose(varied, temperature, config.top_k, rng, top_p=top_p)
+            if variety is not None:
+                variety.note(symbols)
                 # A symbol that the prompt forces says nothing about the post.
                 held = np.array([[len(row.text) < len(prompt.whole)] for row in running])
-                possible = np.where(held, logits + barred, logits) if in_prompt else logits
-                for row, nats in zip(running, log_likelihoods(possible, symbols), strict=True):
-                    row.nats += nats
+                measured = np.where(held, possible, logits) if in_prompt else logits
+                for row, nats in zip(running, log_likelihoods(measured, symbols), strict=True):
+                    row.surprisals.append(-nats)
             completed = tables.completed[automaton, symbols].tolist()
             automaton = tables.next_state[automaton, symbols]
             drawn = zip(running, symbols.tolist(), completed, strict=True)
@@ -316,8 +327,7 @@ class Sampler:
             ]
             if len(keep) < len(running):
                 for place in sorted(set(range(len(running))) - set(keep)):
-                    if running[place].refused == "unfinished":
-                        judge(running[place])
+                    judge(running[place])
                 running = [running[place] for place in keep]
                 symbols, automaton = symbols[keep], automaton[keep]
                 state = state.pick(np.array(keep, np.intp))

@@ -346,11 +346,11 @@ class FineTuning(ABC):
     ) -> dict[str, str]:
         """Return a post for each opening, always drawn with the same seed. Raises Cancelled if that is asked meanwhile.
 
-        An opening for which every post is refused is left out.
+        An opening for which every post is refused is left out. Each is a single draft, which is soon there.
         """
         found: dict[str, str] = {}
         for opening in openings:
-            config = SamplingConfig(prompt=opening, seed=self.settings.seed, max_characters=CONTINUED)
+            config = SamplingConfig(prompt=opening, seed=self.settings.seed, max_characters=CONTINUED, best_of=1)
             for post in sampler.generate(config, accept=accept, proceed=self.ask_cancel, cut=True).posts:
                 found[opening] = post if len(post) < CONTINUED else f"{post}…"
         return found

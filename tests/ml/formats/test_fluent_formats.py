@@ -116,9 +116,9 @@ def symbols_of(text: str) -> list[int]:
 
 def test_the_commands_that_are_shown_write_as_the_bot_does_here() -> None:
     usual = SamplingConfig().usual_for("llama")
-    assert (usual.temperature, usual.top_k, usual.top_p) == (0.9, 0, 0.95)
-    flags = '--temp 0.9 --top-k 0 --min-p 0 --top-p 0.95 --samplers "temperature;top_p"'
-    arguments = "do_sample=True, temperature=0.9, top_k=0, top_p=0.95"
+    assert (usual.temperature, usual.top_k, usual.top_p) == (0.5, 0, 0.9)
+    flags = '--temp 0.5 --top-k 0 --min-p 0 --top-p 0.9 --samplers "temperature;top_p"'
+    arguments = "do_sample=True, temperature=0.5, top_k=0, top_p=0.9"
     docs = (Path(__file__).parents[3] / "docs/formats.md").read_text()
     for shown in (notes.how_to_use_adapter("gguf", "base"), notes.how_to_use_adapter("gguf-lora", "base"), docs):
         assert flags in shown and shown.count(flags) == shown.count("--top-p")

@@ -71,7 +71,7 @@ def test_without_a_top_p_it_is_the_usual_one_of_the_network(llama: Checkpoint) -
         config = SamplingConfig(count=12, seed=5, max_characters=40, temperature=1.5, top_p=top_p)
         return Sampler(llama).generate(config).posts
 
-    assert posts(None) == posts(0.95) != posts(1.0)
+    assert posts(None) == posts(0.9) != posts(1.0)
 
 
 def test_requests_that_run_at_the_same_time_do_not_disturb_each_other(llama: Checkpoint) -> None:
@@ -119,7 +119,8 @@ def test_no_more_texts_are_side_by_side_than_the_network_takes(
     assert max(started) == 3
     # Their caches would take too much memory.
     monkeypatch.setattr(LlamaDecoder, "rows_at_once", 8)
-    for limit, most in ((500, 8), (1000, 4), (4000, 1)):
+    # The three drafts of a post are drawn together where they can be.
+    for limit, most in ((500, 6), (1000, 3), (4000, 1)):
         started.clear()
         Sampler(llama).generate(SamplingConfig(count=8, seed=5, max_characters=limit, temperature=0.7))
         assert max(started) == most

@@ -1,0 +1,48 @@
+"""A place among the posts of a request: the drafts for it, and the one that it gets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final
+
+from .faults import fault_of
+from .sense import Draft, judged
+
+#: The most tries for a post that something is wrong with.
+TRIES: Final = 10
+#: The drafts of a place are drawn together; if all have faults, so often in all.
+ROUNDS: Final = 2
+
+
+@dataclass(slots=True)
+class Place:
+    """drafts: those that may be shown; tries: the others, by the reason for their rejection; running: those that are
+    being drawn."""
+
+    drafts: list[Draft] = field(default_factory=list)
+    tries: Counter[str] = field(default_factory=Counter)
+    running: int = 0
+    rounds: int = 0
+
+    def begin(self, drafts: int) -> None:
+        """Begin a round of so many drafts."""
+        self.running = drafts
+        self.rounds += 1
+
+    def is_decided(self, best_of: int) -> bool:
+        """Return whether the place can have its post. A first draft can't be chosen, so its faults don't matter."""
+        if self.running or not self.drafts:
+            return False
+        return best_of == 1 or self.rounds >= ROUNDS or any(fault_of(draft.post) is None for draft in self.drafts)
+
+    def may_try(self, unfinished: int) -> bool:
+        """Return whether another round may help; `unfinished`: the most drafts that are too long."""
+        others = self.tries.total() - self.tries["unfinished"]
+        return self.tries["unfinished"] < unfinished and others < TRIES
+
+    def best(self) -> Draft:
+        """Return the draft that makes most sense. One with a fault comes after all others."""
+        if len(self.drafts) == 1:
+            return self.drafts[0]
+        return max(self.drafts, key=lambda draft: (fault_of(draft.post) is None, judged(draft)))

@@ -1,0 +1,67 @@
+"""How much sense a draft makes, by what the bot itself found surprising in it: which of several drafts to show.
+
+A linear judge, trained on blind readings of the posts of several people's bots (benchmarks/sense.py). What it goes by:
+the sum of all surprises, the surprise of the first symbol, of the worst one and of the worst three, that of a
+character, and how many of the words are different, of the characters capitals and punctuation, and hashtags.
+
+A short post makes sense more easily than a long one. The judge compares posts as if all were of the same length, so
+that choosing by it doesn't shorten what a bot writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models_app.ml.words import words
+
+#: What the judge goes by, in the order of `features`.
+NAMES: Final = ("total", "first", "worst", "worst3", "character", "different", "capitals", "punctuation", "hashtags")
+#: For each of NAMES and the logarithm of the length: the mean over the read posts, the standard deviation, the weight.
+JUDGE: Final[tuple[tuple[float, float, float], ...]] = ((0.0, 1.0, 0.0),) * (len(NAMES) + 1)
+#: The mean mark of the read posts.
+MEAN_MARK: Final = 1.9
+_PUNCTUATION: Final = frozenset(".,!?")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A post that could be shown. surprisals: of each symbol after the prompt, the end mark included, in nats."""
+
+    post: str
+    surprisals: Sequence[float]
+
+
+def features(draft: Draft) -> NDArray[np.float64]:
+    """Return what the judge goes by, and the logarithm of the post's length: (10,)."""
+    post, surprisals = draft.post, np.sort(np.asarray(draft.surprisals, np.float64))[::-1]
+    found, size = words(post), max(1, len(post))
+    return np.array(
+        [
+            surprisals.sum(),
+            draft.surprisals[0],
+            surprisals[0],
+            surprisals[:3].mean(),
+            surprisals.sum() / (size + 1),
+            len(set(found)) / max(1, len(found)),
+            sum(map(str.isupper, post)) / size,
+            sum(character in _PUNCTUATION for character in post) / size,
+            post.count("#"),
+            np.log(size),
+        ]
+    )
+
+
+def judged(draft: Draft) -> float:
+    """Return how much sense the draft makes, compared with others of its length."""
+    mean, spread, weight = np.array(JUDGE).T
+    return float(((features(draft) - mean) / spread) @ weight)
+
+
+def marks_for(draft: Draft) -> float:
+    """Return the mark, 0 to 3, that a reader is estimated to give the draft for sense."""
+    return float(np.clip(MEAN_MARK + judged(draft), 0, 3))
