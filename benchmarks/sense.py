@@ -32,7 +32,7 @@ _COLUMNS: Final = (*NAMES, "length")
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """What was read: features (P, 10), marks for sense (P,) 0 to 3, publishable (P,), faults (P,), persons and kinds."""
+    """What was read, P posts: features (P, 10); of each, its sense 0 to 3, the other mark, whether it has a fault."""
 
     features: NDArray[np.float64]
     sense: NDArray[np.float64]
@@ -62,7 +62,7 @@ class Readings:
 
 
 def fitted(features: NDArray[np.float64], marks: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return mean, standard deviation and weight (10, 3) of each feature; with them, posts are judged without length."""
+    """Return mean, standard deviation and weight (10, 3) of each feature, for a judge that length doesn't sway."""
     mean, spread = features.mean(axis=0), features.std(axis=0)
     scaled = (features - mean) / spread
     squares = scaled.T @ scaled + RIDGE * np.eye(scaled.shape[1])
