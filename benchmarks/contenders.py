@@ -116,7 +116,7 @@ class Ours:
             seconds,
             len(result.history),
             {
-                "best_epoch": result.best_epoch,
+                "best_epoch": result.kept_epoch,
                 "interpolation": result.interpolation,
                 "validation_by_epoch": [epoch.bits_per_character for epoch in result.history],
                 "characters_per_second": result.characters_per_second,

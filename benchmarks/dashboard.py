@@ -50,7 +50,7 @@ Corpus.objects.bulk_create(corpora)
 bots = [
     TrainedModel(owner=owner, name=f"Bot {n}", directory="none", corpus=corpora[n % len(corpora)], posts=812,
         corpus_name=corpora[n % len(corpora)].name, tier="fluent" if n % 3 == 0 else "quick",
-        visibility="unlisted" if n % 7 == 0 else "private", best_epoch=5, bits_per_character=1.7 + n % 40 / 100,
+        visibility="unlisted" if n % 7 == 0 else "private", kept_epoch=5, bits_per_character=1.7 + n % 40 / 100,
         created_at=ago(60 * n), history=[
             {"epoch": epoch, "train_loss": 1.9 / epoch ** 0.2, "validation_loss": 1.9 / epoch ** 0.2 + n % 5 / 50,
                 "samples": posts[(n + epoch) * 4 % 1900:][:4]}

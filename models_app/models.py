@@ -114,9 +114,12 @@ class TrainedModel(models.Model):
     network = models.JSONField(default=dict, verbose_name=gettext_lazy("network"))
     training = models.JSONField(default=dict, blank=True, verbose_name=gettext_lazy("settings of the training"))
     history = models.JSONField(default=list, blank=True, verbose_name=gettext_lazy("epochs"))
-    best_epoch = models.PositiveIntegerField(null=True, blank=True, verbose_name=gettext_lazy("best epoch"))
+    # Its weights are those of this epoch, or lie on the way there from those that it started from: at `interpolation`,
+    # from 0 to 1. None if early versions trained it: then the epoch is the best one, wherever its weights are.
+    kept_epoch = models.PositiveIntegerField(null=True, blank=True, verbose_name=gettext_lazy("kept epoch"))
+    interpolation = models.FloatField(null=True, blank=True, verbose_name=gettext_lazy("part of the way to it"))
     bits_per_character = models.FloatField(null=True, blank=True, verbose_name=gettext_lazy("bits per character"))
-    # Written when its owner shared it, if it had none of its epochs (sharing/first_posts.py).
+    # Written at the end of its training or, by an instant bot, when its owner shared it (sharing/first_posts.py).
     samples = models.JSONField(default=list, blank=True, editable=False, verbose_name=gettext_lazy("sample posts"))
     # A ReportCard (ml/evaluation/report_card.py), empty if there is none. Each copy's `post` is the learned Post's key.
     report = models.JSONField(default=dict, blank=True, verbose_name=gettext_lazy("report card"))
@@ -185,6 +188,11 @@ class TrainedModel(models.Model):
     @property
     def least_loss(self) -> float | None:
         return min(self.losses, default=None)
+
+    @property
+    def percent_of_way(self) -> int:
+        """Return how far its weights are on the way to those of the kept epoch; 100 if early versions didn't say."""
+        return 100 if self.interpolation is None else round(100 * self.interpolation)
 
     @property
     def report_rows(self) -> list[dict[str, Any]]:

@@ -296,7 +296,7 @@ def _register(run: Run, result: FineTuneResult) -> TrainedModel:
         "model": str(uuid.uuid5(handle.job.pk, "model")),
         "started_from": {"name": start.full_name, "sha256": start.sha256},
         "training": config.as_dict(),
-        "best_epoch": result.best_epoch,
+        "kept_epoch": result.kept_epoch,
         "interpolation": result.interpolation,
         "bits_per_character": bits,
     }
@@ -313,7 +313,9 @@ def _register(run: Run, result: FineTuneResult) -> TrainedModel:
         values={
             "training": config.as_dict(),
             "history": history,
-            "best_epoch": result.best_epoch,
+            "kept_epoch": result.kept_epoch,
+            "interpolation": result.interpolation,
+            "samples": list(result.samples),
             "bits_per_character": bits,
             "posts": len(run.posts),
             "characters": sum(map(len, run.posts)),

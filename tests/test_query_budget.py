@@ -33,7 +33,7 @@ HISTORY = [
 
 def fill(owner: User, others: list[User], bots: int, jobs: int) -> None:
     """Give `owner` so many bots and jobs in all states, others jobs in the same queues, and everybody a limit."""
-    make_bots(owner, bots, history=HISTORY, best_epoch=2, bits_per_character=1.9)
+    make_bots(owner, bots, history=HISTORY, kept_epoch=2, bits_per_character=1.9)
     written = TrainedModel.objects.filter(owner=owner)[: bots // 2]
     Generation.objects.bulk_create(Generation(model=bot, owner=owner, posts=["Hello."], seconds=1) for bot in written)
     make_corpora(owner, bots)

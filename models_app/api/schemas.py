@@ -92,7 +92,14 @@ class ModelDetailOut(ModelOut):
     history: list[dict[str, Any]] = Field(
         description="Its epochs, or the parts of a fluent training, with their losses in nats per byte or token."
     )
-    best_epoch: int | None = Field(description="The epoch with the lowest validation loss, which was kept.")
+    kept_epoch: int | None = Field(
+        description="The epoch that was kept, or that the kept weights are on the way to (`interpolation`): the one "
+        "with the lowest validation loss or, for a fluent bot, maybe the last one."
+    )
+    interpolation: float | None = Field(
+        description="How far the kept weights are on the way from those that it started from (0) to those of "
+        "`kept_epoch` (1). `bits_per_character` belongs to the kept weights. Null for bots of early versions."
+    )
     seconds: float | None = Field(description="The duration of the training.")
     report: dict[str, Any] | None = Field(
         description="The report card: the shares of new posts, of posts in the person's voice and of real words, for "
@@ -109,7 +116,8 @@ class ModelDetailOut(ModelOut):
             "network": {"kind": "glr", "units": 512, "layers": 2},
             "training": HYPERPARAMETERS,
             "history": [{"epoch": 1, "train_loss": 1.51, "validation_loss": 1.47, "best": True}],
-            "best_epoch": 1,
+            "kept_epoch": 1,
+            "interpolation": 0.8,
             "seconds": 41.5,
             "report": REPORT,
             "formats": ["native", "npz", "keras", "onnx", "tfjs"],
@@ -155,7 +163,8 @@ def model_detail_out(request: HttpRequest, model: TrainedModel) -> ModelDetailOu
         network=model.network,
         training=model.training,
         history=model.history,
-        best_epoch=model.best_epoch,
+        kept_epoch=model.kept_epoch,
+        interpolation=model.interpolation,
         seconds=model.seconds,
         report=surprises.report_for_user(person(request), model) or None,
         formats=list(downloads.formats_of(model)) if model.owner_id == person(request).pk else [],

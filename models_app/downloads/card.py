@@ -40,7 +40,7 @@ def _card_of(model: TrainedModel) -> str:
         ),
         ("started from", model.parent_name),
         ("made on" if instant else "trained on", f"{model.created_at:%Y-%m-%d}"),
-        ("best epoch", f"{model.best_epoch} of {len(model.history)}" if model.best_epoch else ""),
+        ("kept epoch", _kept(model) if model.kept_epoch else ""),
         ("bits per character", "" if model.bits_per_character is None else f"{model.bits_per_character:.3f}"),
         ("sha256 of the weights", model.sha256),
     ]
@@ -55,6 +55,11 @@ def _card_of(model: TrainedModel) -> str:
     if model.report:
         parts.append(f"## Report card\n\n{_report(model)}")
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _kept(model: TrainedModel) -> str:
+    way = "" if model.percent_of_way == 100 else f", {model.percent_of_way}% of the way there"
+    return f"{model.kept_epoch} of {len(model.history)}{way}"
 
 
 def _kind(model: TrainedModel) -> str:

@@ -4,7 +4,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('models_app', '0022_longer_names'),
+        ('models_app', "0023_speed_of_machines"),
     ]
 
     operations = [

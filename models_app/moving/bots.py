@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Annotated, Any, Final
 
 from django.conf import settings
-from pydantic import Field, JsonValue, StringConstraints, ValidationError
+from pydantic import AliasChoices, Field, JsonValue, StringConstraints, ValidationError
 
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
@@ -137,7 +137,9 @@ class BotFacts(Facts):
     characters: int = Field(ge=0, le=2_000_000_000)
     training: dict[str, JsonValue] = Field(max_length=100)
     history: tuple[Epoch, ...] = Field(max_length=10_000)
-    best_epoch: int | None = Field(ge=0, le=10_000)
+    #: Early versions called it best_epoch.
+    kept_epoch: int | None = Field(ge=0, le=10_000, validation_alias=AliasChoices("kept_epoch", "best_epoch"))
+    interpolation: float | None = Field(None, ge=0, le=1)
     bits_per_character: float | None
     report: Report | None
     samples: tuple[str, ...] = Field((), max_length=100)
@@ -164,7 +166,8 @@ def describe(model: TrainedModel) -> dict[str, Any]:
         "sha256": model.sha256,
         "training": model.training,
         "history": model.history,
-        "best_epoch": model.best_epoch,
+        "kept_epoch": model.kept_epoch,
+        "interpolation": model.interpolation,
         "bits_per_character": model.bits_per_character,
         "report": _report(model) or None,
         "samples": model.samples,
@@ -285,7 +288,8 @@ def _values(facts: BotFacts, corpus: Corpus | None) -> dict[str, Any]:
         "characters": facts.characters,
         "training": facts.training,
         "history": [epoch.model_dump(mode="json", exclude_unset=True) for epoch in facts.history],
-        "best_epoch": facts.best_epoch,
+        "kept_epoch": facts.kept_epoch,
+        "interpolation": facts.interpolation,
         "bits_per_character": facts.bits_per_character,
         "report": report,
         "samples": list(facts.samples),

@@ -64,7 +64,7 @@ class SharedModelDetailOut(SharedModelOut):
     )
     told_apart_by_people: dict[str, Any] | None = Field(description=ABOUT_PEOPLE)
     samples: list[str] = Field(
-        description="Posts that it wrote after its best epoch or, without epochs, when it was shared."
+        description="Posts that it wrote at the end of its training or, without one, when it was shared."
     )
 
     model_config = examples(

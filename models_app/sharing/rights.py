@@ -30,7 +30,7 @@ Visibility = TrainedModel.Visibility
 class Right(StrEnum):
     """A right on a model."""
 
-    #: See its name, label, basis, report card figures and the posts of its best epoch.
+    #: See its name, label, basis, report card figures and its sample posts.
     SEE = "see"
     #: Let it write, within one's own limits.
     WRITE = "write"
@@ -219,13 +219,13 @@ def figures_of(model: TrainedModel) -> dict[str, Any] | None:
 
 
 def samples_of(model: TrainedModel, bans: HouseBanList | None = None) -> list[str]:
-    """Return sample posts of the best epoch, or those written when it was shared: no copies, without @names.
+    """Return sample posts that it wrote when it was finished or shared: no copies, without @names.
 
-    Leaves out posts with phrases that have been banned since, and those with personal data that early versions kept.
-    `bans`: the current list, for whoever asks about many.
+    Bots of early versions have those of the epoch that was kept. Leaves out posts with phrases that have been banned
+    since, and those with personal data that early versions kept. `bans`: the current list, for whoever asks about many.
     """
     epochs = {epoch["epoch"]: epoch.get("samples", []) for epoch in model.history}
-    return presentable(epochs.get(model.best_epoch, []), bans) or presentable(model.samples, bans)
+    return presentable(model.samples, bans) or presentable(epochs.get(model.kept_epoch, []), bans)
 
 
 def presentable(posts: Iterable[str], bans: HouseBanList | None = None) -> list[str]:

@@ -90,7 +90,18 @@ class Learned:
 def learned() -> Learned:
     job = Job.objects.get(kind=trainings.FINE_TUNE)
     model = TrainedModel.objects.get(job=job)
-    names = ["training", "history", "best_epoch", "bits_per_character", "report", "posts", "characters", "seconds"]
+    names = [
+        "training",
+        "history",
+        "kept_epoch",
+        "interpolation",
+        "samples",
+        "bits_per_character",
+        "report",
+        "posts",
+        "characters",
+        "seconds",
+    ]
     return Learned(loading.load(model), {name: getattr(model, name) for name in names})
 
 

@@ -29,7 +29,7 @@ def make_bot(
         meta={},
         values={
             "history": [{"epoch": 1, "samples": [SAMPLE]}, {"epoch": 2, "samples": ["of another epoch"]}],
-            "best_epoch": 1,
+            "kept_epoch": 1,
             "report": {
                 "bits_per_character": 2.125,
                 "base_bits_per_character": 2.625,

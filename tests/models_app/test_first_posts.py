@@ -27,7 +27,7 @@ OF_ITS_OWNER = "what it wrote for its owner"
 @pytest.fixture
 def mute(alice: User, bot: TrainedModel) -> TrainedModel:
     """A bot without sample posts, which has written for its owner."""
-    TrainedModel.objects.filter(pk=bot.pk).update(history=[], best_epoch=None)
+    TrainedModel.objects.filter(pk=bot.pk).update(history=[], kept_epoch=None)
     bot.refresh_from_db()
     Generation.objects.create(model=bot, owner=alice, posts=[OF_ITS_OWNER], seconds=1)
     return bot

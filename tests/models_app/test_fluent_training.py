@@ -47,6 +47,9 @@ def test_from_posts_to_a_fluent_bot_that_writes(
     assert job.state == "succeeded", job.error_message
     bot = TrainedModel.objects.get(pk=job.result["model"])
     assert (bot.tier, bot.parent, bot.name, len(bot.history)) == ("fluent", fluent, "Fluent one", points)
+    kept = loading.load(bot).meta
+    assert (kept["kept_epoch"], kept["interpolation"]) == (bot.kept_epoch, bot.interpolation)
+    assert bot.interpolation is not None and bot.samples
     assert bot.training["kind"] == "adapter" and bot.stored_bytes < 600_000
     assert loading.load(bot).network == loading.load(fluent).network
     assert [event.payload["epoch"] for event in job.events.filter(kind="epoch").order_by("sequence")] == [

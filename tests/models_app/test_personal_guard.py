@@ -47,7 +47,7 @@ def test_a_command_prints_none_unless_it_is_allowed(base: TrainedModel) -> None:
 
 def test_samples_that_an_early_version_kept_are_not_shown_to_others(base: TrainedModel) -> None:
     base.history = [{"epoch": 1, "samples": ["I love tea", "mail joe@example.org", "call 202-224-5141"]}]
-    base.best_epoch = 1
+    base.kept_epoch = 1
     assert samples_of(base) == ["I love tea"]
 
 

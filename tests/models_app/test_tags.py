@@ -31,7 +31,7 @@ def copies(bot: TrainedModel, count: int, *, visibility: str = "public") -> list
             directory=f"none/{number}",
             visibility=visibility,
             history=bot.history,
-            best_epoch=bot.best_epoch,
+            kept_epoch=bot.kept_epoch,
         )
         for number in range(count)
     ]

@@ -40,7 +40,7 @@ def wrote(model: TrainedModel, owner: User, *posts: str) -> Generation:
 
 def with_samples(model: TrainedModel, *samples: str) -> TrainedModel:
     model.history = [{"epoch": 1, "validation_loss": 1.0, "samples": list(samples)}]
-    model.best_epoch = 1
+    model.kept_epoch = 1
     model.save()
     return model
 

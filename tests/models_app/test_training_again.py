@@ -80,7 +80,7 @@ def test_a_training_whose_kept_epochs_are_gone_shows_the_new_ones_in_their_place
     assert shown(job) == [1, 2, 3]
     best = Program(job.owner).get(f"/jobs/{job.pk}").json()["best_checkpoint"]
     model = TrainedModel.objects.get(job=job)
-    assert [entry["epoch"] for entry in model.history] == [1, 2, 3] and best["epoch"] == model.best_epoch
+    assert [entry["epoch"] for entry in model.history] == [1, 2, 3] and best["epoch"] == model.kept_epoch
 
 
 def test_a_training_whose_posts_were_changed_in_the_meantime_begins_anew_and_says_so(cancelled: Job) -> None:

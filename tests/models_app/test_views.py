@@ -18,8 +18,11 @@ from models_app.base_models import versions
 from models_app.ml.config import MAX_TOP_K
 from models_app.ml.sampling.sampler import Sampler
 from models_app.models import BaseChange, Generation, TrainedModel
+from models_app.moving import bots
+from models_app.sharing import rights
 from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
+from tests.rest.helpers import Program
 from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -218,6 +221,26 @@ def test_a_bot_without_a_report_card_says_why(alice: User, model: TrainedModel) 
     assert (
         "an earlier version of Bot Factory trained it" in signed_in(alice).get(f"/models/{model.pk}/").content.decode()
     )
+
+
+def test_what_was_kept_is_told_and_its_posts_are_shown(alice: User, model: TrainedModel) -> None:
+    model.history = [
+        {"epoch": epoch, "train_loss": 2.0, "validation_loss": loss, "samples": [f"Of epoch {epoch}."]}
+        for epoch, loss in enumerate((2.0, 1.5, 1.6), start=1)
+    ]
+    model.kept_epoch, model.interpolation, model.samples = 3, 0.6, ["Of what was kept."]
+    model.save()
+    page = signed_in(alice).get(f"/models/{model.pk}/").content.decode()
+    assert "kept epoch</dt><dd>3 <small>of 3, 60% of the way there</small>" in page
+    told = Program(alice).get(f"/models/{model.pk}").json()
+    assert (told["kept_epoch"], told["interpolation"]) == (3, 0.6)
+    assert rights.samples_of(model) == ["Of what was kept."]
+    # Bots of early versions say less.
+    facts = bots.describe(model)
+    facts["best_epoch"] = facts.pop("kept_epoch")
+    del facts["interpolation"]
+    brought = bots.read(facts)
+    assert (brought.kept_epoch, brought.interpolation) == (3, None)
 
 
 def test_a_model_is_renamed_and_deleted(alice: User, model: TrainedModel) -> None:

@@ -103,7 +103,17 @@ def test_every_figure_and_every_sample_of_a_training_comes_back(
     for part in ("copies", "surprise"):
         for post in bot.report[part]:
             post["post"] = posts[keys[post["post"]]]
-    values = ("report", "history", "samples", "training", "best_epoch", "bits_per_character", "posts", "characters")
+    values = (
+        "report",
+        "history",
+        "samples",
+        "training",
+        "kept_epoch",
+        "interpolation",
+        "bits_per_character",
+        "posts",
+        "characters",
+    )
     assert {name: getattr(model, name) for name in values} == {name: getattr(bot, name) for name in values}
     assert "surprise" in signed_in(bob).get(f"/models/{model.pk}/").content.decode()
 

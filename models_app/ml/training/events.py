@@ -71,8 +71,9 @@ class EpochResult:
 class FineTuneResult:
     """The best weights on validation, and figures of the fine-tune.
 
-    interpolation: position of the weights between the initial ones (0) and the best or the last epoch's (1), above 0;
-    bits_per_character: of these weights on the validation split, never above the best epoch's;
+    kept_epoch: the epoch whose weights these are, or lie on the way to: the best or, for a fluent bot, maybe the last;
+    interpolation: their position between the initial weights (0) and that epoch's (1), above 0; samples: written with
+    them; bits_per_character: of these weights on the validation split, never above the best epoch's;
     start_bits_per_character: the same for the initial weights; measured_posts: the number of posts that both are
     measured on, which can be a part of the split; characters_per_second: training speed of this call;
     phrases: those of a fluent bot's person, which count in bits_per_character.
@@ -81,8 +82,9 @@ class FineTuneResult:
     network: Network
     weights: dict[str, NDArray[Any]]
     history: list[EpochResult]
-    best_epoch: int
+    kept_epoch: int
     interpolation: float
+    samples: tuple[str, ...]
     bits_per_character: float
     start_bits_per_character: float
     measured_posts: int

@@ -16,7 +16,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol
 
@@ -63,6 +63,19 @@ class Step(Protocol):
     """Trains one step; returns the summed loss in nats and its number of symbols."""
 
     def __call__(self, *, learning_rate: float) -> tuple[float, float]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Weights to keep.
+
+    interpolation: how far they are on the way from the initial weights (0) to those of `epoch` (1).
+    """
+
+    weights: Arrays
+    epoch: int
+    interpolation: float
+    bits_per_character: float
 
 
 class Stop(Exception):
@@ -125,8 +138,8 @@ class FineTuning(ABC):
         """Return the bits per character of the initial weights, which the learner has."""
 
     @abstractmethod
-    def ended(self, best: EpochResult) -> tuple[Arrays, float, float]:
-        """Return the weights to keep, their interpolation and their bits per character."""
+    def ended(self, best: EpochResult) -> Kept:
+        """Return the weights to keep: those of the best epoch, or better ones on the way to an epoch."""
 
     @abstractmethod
     def state(self) -> tuple[Arrays, dict[str, Any]]:
@@ -138,18 +151,18 @@ class FineTuning(ABC):
 
     def interpolated(
         self,
+        best: Kept,
         loss: float,
-        bits: float,
         measure: Callable[[Arrays], tuple[float, float]],
         last: Arrays | None = None,
-    ) -> tuple[Arrays, float, float]:
-        """Return the best weights between the initial and the best epoch's, their interpolation, and their bits.
+    ) -> Kept:
+        """Return the best weights between the initial and the best epoch's.
 
-        `loss` and `bits` are those of the best epoch's weights; `measure` returns those of others. With `last`, the
-        weights of a later epoch, those between the initial and these are tried instead.
+        `loss` is that of the best epoch's weights; `measure` returns the loss and the bits of others. With `last`, the
+        weights of the last epoch, those between the initial and these are tried instead.
         """
-        found, lowest = (self.best, 1.0, bits), loss
-        end, previous = (self.best, loss) if last is None else (last, math.inf)
+        found, lowest = best, loss
+        end, epoch, previous = (best.weights, best.epoch, loss) if last is None else (last, self.epochs, math.inf)
         for position in INTERPOLATIONS:
             weights = {
                 name: np.float32(1 - position) * self.start.weights[name] + np.float32(position) * array
@@ -161,7 +174,7 @@ class FineTuning(ABC):
                 break
             previous = nearer
             if nearer < lowest:
-                found, lowest = (weights, position, bits), nearer
+                found, lowest = Kept(weights, epoch, position, bits), nearer
         self.clock.done = self.clock.total
         self.report_progress(always=True)
         return found
@@ -246,15 +259,19 @@ class FineTuning(ABC):
             on_epoch(result)
             if stopped:
                 break
-        best_epoch = min(self.history, key=lambda entry: (entry.validation_loss, entry.epoch))
-        weights, interpolation, bits = self.ended(best_epoch)
+        kept = self.ended(min(self.history, key=lambda entry: (entry.validation_loss, entry.epoch)))
+        samples = self.history[kept.epoch - 1].samples
+        if sample_count > 0 and (kept.interpolation < 1 or self.phrases is not None):
+            sampler = Sampler(Checkpoint(self.start.network, kept.weights, {}, "", self.phrases))
+            samples = self.written(sampler, sample_count, self.epochs + 1, sample_filter)
         return FineTuneResult(
             network=self.start.network,
-            weights=weights,
+            weights=kept.weights,
             history=list(self.history),
-            best_epoch=best_epoch.epoch,
-            interpolation=interpolation,
-            bits_per_character=bits,
+            kept_epoch=kept.epoch,
+            interpolation=kept.interpolation,
+            samples=samples,
+            bits_per_character=kept.bits_per_character,
             start_bits_per_character=self.start_bits,
             measured_posts=self.measured_posts,
             stopped_early=stopped,

@@ -25,7 +25,7 @@ from models_app.ml.vocabulary import vocabulary_of
 from . import prebuilt
 from .dataset import epoch_batches
 from .events import Control, EpochResult, FineTuneResult, Openings, Progress
-from .fine_tuning import INTERPOLATIONS, STATE, Arrays, FineTuning, origin_of, require_posts
+from .fine_tuning import INTERPOLATIONS, STATE, Arrays, FineTuning, Kept, origin_of, require_posts
 from .progress_meter import Clock
 from .restarts import Place, mean_with, place_of
 
@@ -177,8 +177,9 @@ class _FineTune(FineTuning):
         if self._config.rounds > 1 and self._round(epoch).is_last:
             self._ended = weights
 
-    def ended(self, best: EpochResult) -> tuple[Arrays, float, float]:
-        return self.interpolated(best.validation_loss, best.bits_per_character, self._bits_of)
+    def ended(self, best: EpochResult) -> Kept:
+        kept = Kept(self.best, best.epoch, 1.0, best.bits_per_character)
+        return self.interpolated(kept, best.validation_loss, self._bits_of)
 
     def _bits_of(self, weights: Arrays) -> tuple[float, float]:
         self._learner.set_weights(weights)

@@ -62,7 +62,7 @@ def test_rounds_begin_anew_and_the_mean_of_their_weights_is_what_counts(start: C
         for epoch, model in enumerate(models, start=1)
     ]
     assert [entry.bits_per_character for entry in result.history] == pytest.approx(measured, rel=1e-4)
-    best = means[result.best_epoch - 1]
+    best = means[result.kept_epoch - 1]
     for name, array in result.weights.items():
         expected = start.weights[name] + result.interpolation * (best[name] - start.weights[name])
         np.testing.assert_allclose(array, expected, atol=1e-4, err_msg=name)
@@ -76,7 +76,7 @@ def test_the_mean_is_what_is_kept_where_a_later_round_is_best(
     monkeypatch.setattr(Learner, "validate", lambda *_, **__: (next(losses), 1.0))
     config = dataclasses.replace(CONFIG, epochs=2, rounds=2)
     result = tune(start, tmp_path, config=config)
-    assert (result.best_epoch, result.interpolation) == (2, 1)
+    assert (result.kept_epoch, result.interpolation) == (2, 1)
     first, second = (learned(start, config, [epoch], of=1) for epoch in (1, 2))
     for name, array in result.weights.items():
         np.testing.assert_allclose(array, (first[name] + second[name]) / 2, atol=1e-5, err_msg=name)

@@ -50,7 +50,7 @@ def test_a_fine_tune_learns_and_reports_each_epoch(start: Checkpoint, tmp_path: 
 
 def test_the_validation_loss_is_exact_over_the_whole_split(start: Checkpoint, tmp_path: Path) -> None:
     result = tune(start, tmp_path)
-    best = result.history[result.best_epoch - 1]
+    best = result.history[result.kept_epoch - 1]
     measured = evaluate(Checkpoint(TINY, result.weights, {}, ""), VALIDATION)
     # Much is left to learn, so going all the way is best.
     assert result.interpolation == 1 and result.bits_per_character == best.bits_per_character
@@ -77,18 +77,18 @@ def test_the_best_epoch_is_kept_when_later_ones_get_worse(start: Checkpoint, tmp
     config = dataclasses.replace(CONFIG, epochs=4, learning_rate=0.05, dropout=0.0)
     result = tune(start, tmp_path, config=config, train=["aaaa"] * 30, validation=["abab", "zz"])
     losses = [entry.validation_loss for entry in result.history]
-    assert result.best_epoch == 1 + losses.index(min(losses)) < 4
-    assert [entry.best for entry in result.history][result.best_epoch :] == [False] * (4 - result.best_epoch)
+    assert result.kept_epoch == 1 + losses.index(min(losses)) < 4
+    assert [entry.best for entry in result.history][result.kept_epoch :] == [False] * (4 - result.kept_epoch)
     measured = evaluate(Checkpoint(TINY, result.weights, {}, ""), ["abab", "zz"])
     assert measured.bits_per_character == pytest.approx(result.bits_per_character, rel=1e-5)
-    assert result.bits_per_character <= result.history[result.best_epoch - 1].bits_per_character
+    assert result.bits_per_character <= result.history[result.kept_epoch - 1].bits_per_character
 
 
 def test_what_was_learned_too_well_goes_back_some_of_the_way(start: Checkpoint, tmp_path: Path) -> None:
     config = dataclasses.replace(CONFIG, epochs=1, learning_rate=0.1, dropout=0.0)
     validation = ["abab", "zz"]
     result = tune(start, tmp_path, config=config, train=["aaaa"] * 60, validation=validation)
-    assert result.interpolation in INTERPOLATIONS
+    assert result.kept_epoch == 1 and result.interpolation in INTERPOLATIONS
     assert result.bits_per_character < result.history[0].bits_per_character
     measured = evaluate(Checkpoint(TINY, result.weights, {}, ""), validation)
     assert measured.bits_per_character == pytest.approx(result.bits_per_character, rel=1e-5)
@@ -160,7 +160,7 @@ def test_a_killed_fine_tune_goes_on_to_the_same_weights(
     for ours, theirs in zip(again.history, whole.history, strict=True):
         assert ours.validation_loss == pytest.approx(theirs.validation_loss, abs=1e-5)
         assert ours.samples == theirs.samples
-    assert again.best_epoch == whole.best_epoch
+    assert again.kept_epoch == whole.kept_epoch
 
 
 def test_a_finished_work_dir_answers_at_once(start: Checkpoint, tmp_path: Path) -> None:

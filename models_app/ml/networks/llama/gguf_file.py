@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import warnings
 from pathlib import Path
 from typing import Any, Final
@@ -63,7 +64,7 @@ def read_gguf(path: Path) -> Pretrained:
 def _reader(path: Path) -> Any:
     """Return gguf's reader of this file. Raises ValueError where the library would read too much, or for ever."""
     # Imported late: only who adds or first uses a base needs it.
-    from gguf import GGUFEndian, GGUFReader, GGUFValueType
+    from gguf import GGUFReader, GGUFValueType
 
     class Reader(GGUFReader):
         def _get(self, offset: int, dtype: Any, count: int = 1, override_order: Any = None) -> NDArray[Any]:
@@ -94,7 +95,8 @@ def _reader(path: Path) -> Any:
         def _texts(self, begin: int, count: int) -> tuple[list[str], int]:
             """Return as many texts and where they end. The library makes two arrays of each, 1.4 KB."""
             data = self.data[begin : begin + _MOST_TEXT].tobytes()
-            order: Any = "little" if self.endianess == GGUFEndian.LITTLE else "big"
+            # "I" is this machine's byte order.
+            order: Any = "little" if (self.byte_order == "I") == (sys.byteorder == "little") else "big"
             texts, place = list[str](), 0
             for _ in range(count):
                 start = place + 8

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -30,7 +31,7 @@ from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.training import prebuilt
 from models_app.ml.training.events import Control, EpochResult, FineTuneResult, Openings, Progress
-from models_app.ml.training.fine_tuning import INTERPOLATIONS, Arrays, FineTuning, origin_of, require_posts
+from models_app.ml.training.fine_tuning import INTERPOLATIONS, Arrays, FineTuning, Kept, origin_of, require_posts
 from models_app.ml.training.progress_meter import Clock, RecentLoss
 from models_app.ml.training.topics import TopicLines
 
@@ -221,16 +222,16 @@ class _FineTune(FineTuning):
     def measured(self, epoch: int, between: Callable[[], None]) -> tuple[Arrays, float, float]:
         return self._learner.weights(), *self._bits(self._sample, self._sample_characters, between)
 
-    def ended(self, best: EpochResult) -> tuple[Arrays, float, float]:
+    def ended(self, best: EpochResult) -> Kept:
         self._tried = [None, *(each.trusted(trust) for each in self._counted() if len(each) for trust in TRUSTS)]
         # A later point can be worse, because it has learned too much, and yet better on the way to it.
         is_later = self._step == self._steps and best.epoch < self.epochs
         last = self._learner.weights() if is_later else None
         loss, bits = self._bits_of(self.best)
-        weights, interpolation = self.best, 1.0
+        kept = Kept(self.best, best.epoch, 1.0, bits)
         if self._interpolates:
-            weights, interpolation, _ = self.interpolated(loss, bits, self._bits_of, last)
-        return weights, interpolation, self._lowest_bits
+            kept = self.interpolated(kept, loss, self._bits_of, last)
+        return replace(kept, bits_per_character=self._lowest_bits)
 
     def _counted(self) -> list[Phrases]:
         """Return the phrases of the posts, and if the starting model has some, those of the new ones beside them.

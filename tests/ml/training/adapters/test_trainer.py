@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from models_app.ml.checkpoint import Checkpoint
+from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import Cancelled, TooFewPosts
 from models_app.ml.evaluation.evaluation import evaluate
 from models_app.ml.networks.llama.config import LlamaConfig
@@ -17,6 +18,7 @@ from models_app.ml.networks.llama.hugging_face import read_directory
 from models_app.ml.networks.llama.store import LIBRARY
 from models_app.ml.networks.llama.weights import first_adapter
 from models_app.ml.sampling.copy_guard import CopyGuard
+from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.state_file import load_state
 from models_app.ml.training import prebuilt
 from models_app.ml.training.adapters import trainer
@@ -79,7 +81,7 @@ def test_it_learns_and_keeps_the_best_point(run: Run) -> None:
     result = run(on_epoch=points.append, sample_count=1, sample_filter=lambda post: len(post) < 1000)
     assert [point.epoch for point in points] == [1, 2, 3, 4]
     assert result.bits_per_character < 0.8 * result.start_bits_per_character
-    assert result.best_epoch == min(points, key=lambda point: point.validation_loss).epoch
+    assert result.kept_epoch == min(points, key=lambda point: point.validation_loss).epoch
     assert not result.stopped_early
     assert points[-1].samples
 
@@ -112,8 +114,12 @@ def test_a_last_point_that_learned_too_well_is_better_on_the_way_to_it_than_an_e
 ) -> None:
     # The last point needs 0.6 bits more than the best and, at 0.6, 0.3 less, in float32 as in bfloat16.
     config = replace(CONFIG, points=5, epochs=5, learning_rate=0.01)
-    result = run(config=config, train=TRAIN, validation=["the dog sang on day 3"])
-    assert result.best_epoch < 5 and result.interpolation in INTERPOLATIONS
+    result = run(config=config, train=TRAIN, validation=["the dog sang on day 3"], sample_count=1)
+    assert not result.history[-1].best
+    # What is reported is what is kept, and so are its posts.
+    assert result.kept_epoch == 5 and result.interpolation in INTERPOLATIONS
+    asked = SamplingConfig(count=1, seed=config.seed + 6)
+    assert result.samples == tuple(Sampler(result.checkpoint).generate(asked).posts)
     state, _ = load_state(tmp_path / STATE)
     for name, array in result.weights.items():
         far = state[f"weights.{name}"] - start.weights[name]
@@ -125,7 +131,7 @@ def test_the_best_point_stays_where_all_on_the_way_to_a_later_one_is_worse(run: 
     # By 0.4 bits, in float32 as in bfloat16.
     config = replace(CONFIG, points=5, epochs=5, learning_rate=0.007, seed=4)
     result = run(config=config, train=TRAIN, validation=["the dog sang on day 3"])
-    assert result.best_epoch < 5 and result.interpolation == 1
+    assert result.kept_epoch < 5 and result.interpolation == 1
     state, _ = load_state(tmp_path / STATE)
     for name, array in result.weights.items():
         np.testing.assert_array_equal(array, state[f"best.{name}"], err_msg=name)
