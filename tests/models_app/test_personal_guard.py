@@ -53,5 +53,5 @@ def test_samples_that_an_early_version_kept_are_not_shown_to_others(base: Traine
 
 def test_nor_are_those_that_name_somebody_or_once_did(base: TrainedModel) -> None:
     base.history = [{"epoch": 1, "samples": ["@… thanks", " @…", "I love @… so much", "@bob @ann hi", "to @bob"]}]
-    base.best_epoch = 1
+    base.kept_epoch = 1
     assert samples_of(base) == ["thanks", "hi"]

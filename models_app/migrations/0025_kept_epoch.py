@@ -6,7 +6,7 @@ from botfactory.rewording import Reword
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('models_app', '0022_longer_names'),
+        ('models_app', '0024_no_likeness'),
     ]
 
     operations = [
