@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from botfactory import scheduler
 from botfactory.accounts.models import User
-from botfactory.jobs import services, worker
+from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.ops import workers
