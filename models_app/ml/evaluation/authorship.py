@@ -21,7 +21,6 @@ LONGEST_RUN: Final = 4
 MAX_CHARACTERS: Final = 280
 SMOOTHING: Final = 0.1  # added to each count, so that an n-gram seen on one side only doesn't decide alone
 _BITS: Final = 18  # n-grams are hashed to this many bits: about 100,000 occur, so there are few collisions
-RUNS: Final = 1 << _BITS
 _REPOST: Final = re.compile(r"^RT\b[\s:]*")
 _MASK: Final = re.compile("[@＠]…")
 _START, _END = "\x02", "\x03"
@@ -50,12 +49,6 @@ class VoiceClassifier:
         """Return each post's log odds (P,) of being the person's. Those of a post of only links and names are 0."""
         owners, runs = _runs(posts)
         return np.bincount(owners, weights=self.weights[runs], minlength=len(posts)).astype(np.float64)
-
-    def evidence_per_run(self, posts: Sequence[str]) -> NDArray[np.float64]:
-        """Return each post's mean evidence (P,) per n-gram, which doesn't depend on its length."""
-        owners, runs = _runs(posts)
-        evidence = np.bincount(owners, weights=self.weights[runs], minlength=len(posts))
-        return evidence / np.maximum(1, np.bincount(owners, minlength=len(posts)))
 
     def recognised(self, posts: Sequence[str]) -> NDArray[np.bool_]:
         """Return whether each post (P,) passes for the person's. A post of only links and names doesn't."""
