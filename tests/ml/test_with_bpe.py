@@ -16,7 +16,7 @@ from models_app.ml.config import FineTuneConfig, NetworkConfig, SamplingConfig
 from models_app.ml.errors import CheckpointError
 from models_app.ml.evaluation.evaluation import evaluate
 from models_app.ml.networks.registry import kind_of
-from models_app.ml.sampling import sampler as sampling_module
+from models_app.ml.sampling import place
 from models_app.ml.sampling.choosing import choose
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.sampling.sense import Draft
@@ -136,16 +136,16 @@ def test_a_prompt_that_ends_in_mid_word_is_continued_as_the_word() -> None:
 def test_only_what_comes_after_the_prompt_is_surprising(monkeypatch: pytest.MonkeyPatch) -> None:
     drafts: list[Draft] = []
 
-    def marks_for(draft: Draft) -> float:
+    def judged(draft: Draft) -> float:
         drafts.append(draft)
         return 0.0
 
-    monkeypatch.setattr(sampling_module, "marks_for", marks_for)
+    monkeypatch.setattr(place, "judged", judged)
     # " love" is unlikely, but it's the only token here that continues the prompt.
     sampler = Sampler(favouring(**{" love": -9, "END": 0, "x": 0}))
     writing = sampler.generate(SamplingConfig(count=20, seed=1, prompt="I lo…", best_of=2))
     assert len(set(writing.posts)) > 1 and all(post.startswith("I love") for post in writing.posts)
-    assert [draft.post for draft in drafts] == writing.posts
+    assert set(writing.posts) <= {draft.post for draft in drafts}
     for draft in drafts:
         # Each x and the end mark has a probability of one half.
         assert sum(draft.surprisals) == pytest.approx((draft.post.count("x") + 1) * math.log(2), rel=1e-3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 
@@ -39,11 +39,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """Generated posts, and how many others were rejected.
-
-    sense: what a reader is estimated to give each post for sense, 0 to 3, where drafts were chosen, else empty.
-    """
+    """Generated posts, and how many others were rejected."""
 
     posts: list[str]
     refused: Refused
-    sense: list[float] = field(default_factory=list)

@@ -39,7 +39,7 @@ from .outcome import Refused, Writing
 from .place import Place
 from .prompt import Prompt, hold_to
 from .row import Row, extend, note_chance_to_end
-from .sense import Draft, marks_for
+from .sense import Draft
 from .variety import OPENING_TEMPERATURE, OPENING_TOP_P, Variety
 
 #: The number of tries for each post.
@@ -266,7 +266,6 @@ class Sampler:
         return Writing(
             posts=[draft.post for draft in drafts],
             refused=Refused(copies, **reasons),
-            sense=[marks_for(draft) for draft in drafts] if variety is not None else [],
         )
 
     def _draw(

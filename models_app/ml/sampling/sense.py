@@ -22,9 +22,18 @@ from models_app.ml.words import words
 #: What the judge goes by, in the order of `features`.
 NAMES: Final = ("total", "first", "worst", "worst3", "character", "different", "capitals", "punctuation", "hashtags")
 #: For each of NAMES and the logarithm of the length: the mean over the read posts, the standard deviation, the weight.
-JUDGE: Final[tuple[tuple[float, float, float], ...]] = ((0.0, 1.0, 0.0),) * (len(NAMES) + 1)
-#: The mean mark of the read posts.
-MEAN_MARK: Final = 1.9
+JUDGE: Final[tuple[tuple[float, float, float], ...]] = (
+    (44.3902, 23.8009, -0.2023),
+    (4.8807, 1.9804, -0.0769),
+    (6.9858, 2.8867, 0.2020),
+    (5.2465, 1.9003, -0.1831),
+    (0.6748, 0.4902, -0.0837),
+    (0.8791, 0.1555, 0.1751),
+    (0.0534, 0.0497, -0.1058),
+    (0.0234, 0.0198, 0.0703),
+    (0.3422, 1.0438, -0.0188),
+    (4.1662, 0.6672, 0.1393),
+)
 _PUNCTUATION: Final = frozenset(".,!?")
 
 
@@ -60,8 +69,3 @@ def judged(draft: Draft) -> float:
     """Return how much sense the draft makes, compared with others of its length."""
     mean, spread, weight = np.array(JUDGE).T
     return float(((features(draft) - mean) / spread) @ weight)
-
-
-def marks_for(draft: Draft) -> float:
-    """Return the mark, 0 to 3, that a reader is estimated to give the draft for sense."""
-    return float(np.clip(MEAN_MARK + judged(draft), 0, 3))
