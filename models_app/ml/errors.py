@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import PurePath
 
 
@@ -28,7 +29,8 @@ class Said(Exception):
 
 def _without_place(value: object) -> object:
     if isinstance(value, OSError):
-        return value.strerror or type(value).__name__
+        reason = value.strerror or type(value).__name__
+        return f"{reason} ({PurePath(os.fsdecode(value.filename)).name})" if value.filename else reason
     return value.name if isinstance(value, PurePath) else value
 
 

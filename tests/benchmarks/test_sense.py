@@ -23,5 +23,5 @@ def test_it_tells_which_posts_of_people_are_publishable_whose_bots_it_never_saw(
 
 def test_the_figures_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     sense.main([])
-    told = capsys.readouterr().out
+    told = capsys.readouterr().err
     assert "AUC" in told and told.count("#") == len(JUDGE)
