@@ -131,6 +131,8 @@ class Engine:
                     self._paces[work.kind].stepped(work.rows_stepped - rows, work.seconds - seconds)
                 for work, outcome in ended:
                     self._works.remove(work)
+                    # This thread knows the request until it gets another, and its state may be large.
+                    work.step = None
                     if isinstance(outcome, Writing):
                         self._paces[work.kind].ended(work.rows_stepped, work.weight)
                 self._changed.notify()

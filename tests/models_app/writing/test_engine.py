@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,6 +19,11 @@ from models_app.ml.sampling.sampler import Drawing, Sampler, Step, Stepped
 from models_app.writing import engine as engines
 from models_app.writing.engine import Engine, Stopped, Work
 from tests.ml.conftest import TINY_GLR, random_checkpoint
+
+
+class State:
+    """Stands for the keys and values of many texts."""
+
 
 WRITTEN = Writing(["a post"], Refused())
 
@@ -159,6 +166,24 @@ def test_what_is_stopped_ends_soon_and_so_does_all_at_the_end() -> None:
     engine.close()
     assert len(results.wait(3)) == 3
     assert all(isinstance(outcome, Stopped) for _, outcome in results.ended)
+
+
+def test_the_state_of_a_request_goes_when_it_ends(engine: Engine) -> None:
+    states: list[weakref.ref[State]] = []
+
+    def stepping() -> Drawing:
+        for _ in range(3):
+            state = State()
+            states.append(weakref.ref(state))
+            yield Step(np.zeros(1, np.intp), state)  # type: ignore[arg-type]
+            del state
+        return WRITTEN
+
+    results = Results()
+    engine.submit(results.work("one", Clockwork(), stepping()))
+    results.wait(1)
+    gc.collect()
+    assert len(states) == 3 and not any(state() for state in states)
 
 
 def test_the_rates_follow_what_is_measured_each_by_itself(engine: Engine) -> None:
