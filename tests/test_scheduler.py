@@ -25,13 +25,14 @@ from tests.at_once import at_once
 from tests.jobs.test_services import submit
 from tests.models_app.conftest import base as base
 from tests.ops.conftest import examine as examine
+from tests.ops.conftest import new_scheduler as new_scheduler
 from tests.ops.helpers import NOWHERE, Examine, told
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
-def silent() -> Iterator[None]:
+def silent(new_scheduler: None) -> Iterator[None]:
     """No scheduler has done a round yet, and none has when the test is over."""
     with redis.Redis.from_url(django_settings.REDIS_URL) as client:
         client.delete(scheduler._LAST_ROUND)

@@ -24,6 +24,7 @@ from botfactory.jobs.states import State
 from botfactory.scheduler import Scheduler
 from tests.jobs.kinds import count_to_three, kind
 from tests.jobs.test_services import submit
+from tests.ops.conftest import new_scheduler as new_scheduler
 from tests.ops.helpers import failing
 from tests.outages import database_gone
 
@@ -245,7 +246,7 @@ def test_a_worker_that_was_overtaken_writes_nothing_more(alice: User) -> None:
 
 
 def test_jobs_are_recovered_though_no_worker_is_free_and_a_round_went_wrong(
-    alice: User, monkeypatch: pytest.MonkeyPatch
+    alice: User, new_scheduler: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rounds = Scheduler()
     with monkeypatch.context() as broken:

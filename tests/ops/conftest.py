@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from botfactory import scheduler
+from botfactory.jobs import reaper
 from botfactory.ops import checks
 from botfactory.ops.checks import Report
 from tests.ops.helpers import Examine
@@ -23,6 +24,13 @@ def strong_key(settings: Any) -> None:
 def rounds() -> None:
     """The scheduler has just done a round."""
     scheduler._note_round()
+
+
+@pytest.fixture
+def new_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scheduler's process has just started, so it hasn't looked after jobs yet."""
+    monkeypatch.setattr(scheduler, "_duties", dict(scheduler._duties))
+    scheduler.register("jobs", reaper.Watch().look)
 
 
 @pytest.fixture
