@@ -29,11 +29,11 @@ def writers(report: Report) -> None:
         return
     for facts in known.values():
         models = f"{counted(facts['models'], 'bot')}"
-        rates = " or ".join(f"{rate:,.0f} ({tier})" for tier, rate in facts["rates"].items())
+        rates = ", ".join(f"{rate:,.0f} ({tier})" for tier, rate in facts["rates"].items())
         threads = counted(facts["threads"], "thread")
         report.ok(
             f"the writer {facts['host']}:{facts['pid']} has {models} in memory, holds {facts['megabytes']:g} MB, and "
-            f"writes about {rates} characters per second on {threads}"
+            f"writes on {threads}, in characters per second: {rates}"
         )
     if not known:
         report.problem(

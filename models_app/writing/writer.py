@@ -41,7 +41,7 @@ LOADERS: Final = 2
 #: A request joins those of its bot at another writer, unless that one has more than this. It may be done with one of
 #: them already, and just not have said so yet.
 MAX_BEFORE: Final = 1
-#: Characters a second for each thread, until they're measured.
+#: Characters per second for each thread, until they're measured.
 FIRST_RATES: Final[Mapping[str, float]] = {Tier.QUICK: 3_000.0, Tier.FLUENT: 300.0}
 #: Seconds between looks at who still waits, and between signs of life.
 LOOK: Final = 0.2

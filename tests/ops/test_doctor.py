@@ -70,7 +70,7 @@ def test_the_writer_is_told_and_a_missing_one_is_a_problem(
     base: TrainedModel, examine: Examine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (alive,) = examine("writer")
-    assert alive.level == "ok" and "characters per second on 1 thread" in alive.what
+    assert alive.level == "ok" and "writes on 1 thread, in characters per second: " in alive.what
     monkeypatch.setattr(writing_checks, "_board", lambda: board.Board(board.client(), prefix="nobody.writes.here"))
     (missing,) = examine("writer")
     assert missing.level == "problem" and "the writer isn't running" in missing.what
