@@ -96,7 +96,8 @@ FORM = """
 </fieldset></form>
 <p id="estimate" aria-live="polite"></p>
 <script type="application/json" id="train-courses">
-{"fluent": {"automatic": {}, "posts": 900, "least_minutes": 1, "plans": [[300, 60, 1], [600, 120, 1], [900, 180, 1], [900, 240, 2]]}}
+{"fluent": {"automatic": {}, "posts": 900, "least_minutes": 1,
+  "plans": [[300, 60, 1], [600, 120, 1], [900, 180, 1], [900, 240, 2]]}}
 </script>
 """
 
