@@ -16,7 +16,7 @@ from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from botfactory.rest.rate_limit import paced
 from botfactory.translation import translated
-from models_app import instant, machines, naming, services, tiers, trainings
+from models_app import instant, language_advice, machines, naming, services, tiers, trainings
 from models_app.models import Tier, TrainingMachine
 from models_app.training_form import Course, TrainForm
 from tweets import examples, idle, summary
@@ -38,9 +38,11 @@ def corpus_page(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     trouble = "" if starts.offer.trouble is None else translated(starts.offer.trouble)
     bases, own = ([] if trouble else starts.offer.bases), starts.own_starts
     posted = request.method == "POST"
-    form = TrainForm(
-        request.POST if posted else None, bases=bases, own=own, initial={"start": request.GET.get("start", "")}
+    advice = language_advice.advice_for(corpus, bases)
+    start = request.GET.get("start") or next(
+        (str(base.pk) for base in bases if advice and base.tier == advice.tier), ""
     )
+    form = TrainForm(request.POST if posted else None, bases=bases, own=own, initial={"start": start})
     if posted and form.is_valid():
         try:
             job = trainings.fine_tune(
@@ -58,7 +60,7 @@ def corpus_page(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     return render(
         request,
         "models_app/corpus.html",
-        _corpus_context(corpus, form, starts, known, trouble),
+        {**_corpus_context(corpus, form, starts, known, trouble), "advice": advice},
         status=400 if form.is_bound else 200,
     )
 

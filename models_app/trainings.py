@@ -20,7 +20,7 @@ from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, mark
 from botfactory.translation import translated
-from models_app import estimates, guards, naming, step_memory, tier_recipes, tiers
+from models_app import estimates, guards, language_advice, naming, step_memory, tier_recipes, tiers
 from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS, FineTuneConfig, default_epochs_for, traits_of
 from models_app.ml.errors import BadSetting
 from models_app.ml.training.adapters.config import AdapterConfig
@@ -84,12 +84,15 @@ class StartUnguarded(ModelError):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A training that could be queued: its settings, its estimated duration, and what is ahead of it."""
+    """A training that could be queued: its settings, its estimated duration, what is ahead of it, and what speaks
+    against it.
+    """
 
     start: TrainedModel
     config: Config
     seconds: float
     ahead: turns.Ahead
+    warning: str
 
 
 def require_epochs(epochs: int, tier: Tier) -> None:
@@ -205,7 +208,7 @@ def plan(
     config = _chosen(corpus, start, epochs, minutes, seed or 0, settings or {})
     tier = Tier(start.tier)
     seconds = _seconds(corpus, tier, config.as_dict(), config.epochs)
-    return Plan(start, config, seconds, ahead_of_new(owner))
+    return Plan(start, config, seconds, ahead_of_new(owner), language_advice.warning_for(corpus, start))
 
 
 def usual_reading(corpus: Corpus, tier: Tier, minutes: int | None = None) -> estimates.Reading:

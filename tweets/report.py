@@ -27,6 +27,7 @@ SAMPLE = 12
 MAX_MONTHS = 120
 _KEPT_WORDS, _KEPT_TAGS = 120, 60
 _MAX_DIFFERENT = 200_000  # words counted at a time, so that a million posts of nonsense don't fill the memory
+_MIN_RECOGNIZED = 20  # posts of a language, to call it the main one
 _PLAIN_SHARE = 0.1  # of all posts: the common words of such a language aren't shown
 _WORD = re.compile(r"(?<![#@\w])[^\W\d_]{3,24}(?:['’][^\W\d_]{1,3})?(?!\w)")
 _HASHTAG = re.compile(r"(?<![\w&])[#＃](\w*[^\W\d_]\w*)")
@@ -233,13 +234,21 @@ def languages(report: Mapping[str, Any]) -> list[LanguageShare]:
     """Return the languages of at least 1 % of the posts, among posts whose language can be recognized."""
     found = report.get("languages", ())
     total = sum(count for _, count in found)
-    shares = [
-        LanguageShare(_(NAMES[code]) if code in NAMES else code, round(100 * count / total)) for code, count in found
-    ]
+    shares = [LanguageShare(name_of(code), round(100 * count / total)) for code, count in found]
     return [share for share in shares if share.percent >= 1]
 
 
-def _name_of(code: str) -> str:
+def main_language(report: Mapping[str, Any]) -> str | None:
+    """Return the code of the language of most posts whose language can be recognized, or None if there's no such one.
+
+    A few words in a foreign language say nothing about the others.
+    """
+    found = report.get("languages", ())
+    total = sum(count for _, count in found)
+    return next((code for code, count in found if 2 * count > total and count >= _MIN_RECOGNIZED), None)
+
+
+def name_of(code: str) -> str:
     return _(NAMES[code]) if code in NAMES else code
 
 

@@ -141,6 +141,7 @@ _ESTIMATE: Final = {
     "seconds": 41.5,
     "jobs_ahead": 0,
     "people_ahead": 0,
+    "warnings": [],
 }
 
 
@@ -155,6 +156,10 @@ class EstimateOut(Output):
     seconds: float = Field(description="The estimated duration, once it runs, judging by recent trainings.")
     jobs_ahead: int = Field(description="The number of running and waiting trainings ahead of it.")
     people_ahead: int = Field(description="The number of other people whose trainings these are.")
+    warnings: list[str] = Field(
+        description="Sentences about what speaks against this training, such as posts in a language in which bots of "
+        "this tier write badly."
+    )
 
     model_config = examples(_ESTIMATE)
 
@@ -262,4 +267,5 @@ def _estimate(corpus: Corpus, plan: trainings.Plan, seed: int | None) -> Estimat
         seconds=round(plan.seconds, 1),
         jobs_ahead=plan.ahead.jobs,
         people_ahead=plan.ahead.people,
+        warnings=[plan.warning] if plan.warning else [],
     )

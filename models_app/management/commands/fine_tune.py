@@ -13,7 +13,7 @@ from botfactory.jobs import worker
 from botfactory.jobs.states import State
 from botfactory.ops.commands import OwnerCommand, in_full, native_messages_to, setting
 from botfactory.words import counted
-from models_app import epochs, naming, services, trainings
+from models_app import epochs, language_advice, naming, services, trainings
 from models_app.base_models import versions
 from models_app.ml.config import MIN_EPOCHS, SamplingConfig
 from models_app.ml.errors import LearningError
@@ -82,6 +82,8 @@ class Command(OwnerCommand):
         corpus = self._corpus(options["what"], owner, options)
         report = summary.report(corpus)
         self.tell(f"{corpus.name}: {report.kept:,} of {counted(report.found, 'post')} kept. {report.advice}")
+        if warning := language_advice.warning_for(corpus, start):
+            self.tell(warning)
         model = self._train(owner, corpus, start, options)
         generation = services.generate(model=model, owner=owner, sampling=sampling) if sampling else None
         posts = generation.posts if generation else []
