@@ -22,7 +22,9 @@ def test_a_path_is_a_name_for_people_and_whole_at_the_terminal(tmp_path: Path) -
     with pytest.raises(CheckpointError) as caught:
         checkpoint.load(tmp_path / "nowhere")
     error = caught.value
-    assert seen_by_people(error) == ["There is no readable model in nowhere: No such file or directory (config.json)."] * 3
+    assert (
+        seen_by_people(error) == ["There is no readable model in nowhere: No such file or directory (config.json)."] * 3
+    )
     assert str(tmp_path / "nowhere") in error.in_full
 
 
