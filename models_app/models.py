@@ -240,7 +240,7 @@ class TrainedModel(models.Model):
     @property
     def usual(self) -> config.Usual:
         """Return how it writes unless somebody chooses otherwise."""
-        return config.usual(self.network["kind"])
+        return config.usual(self.network.get("kind", "lstm"))
 
     @property
     def parody_label(self) -> str:

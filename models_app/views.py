@@ -105,8 +105,7 @@ def _page_of(
         "is_being_assessed": report_cards.follows(model),
         "form": GenerateForm(),
         "key": str(model.pk),
-        **guard_context(model),
-        **opening_context(model, generation, person),
+        **asking_context(model, generation, person),
         "copies": _copies(model, texts),
         "surprises": surprises.shown(model, texts),
         "lineage": lineage.lineage_of(request.user, model),
@@ -121,26 +120,22 @@ def _page_of(
     return render(request, "models_app/model.html", context, status=400 if share_form or rename_form else 200)
 
 
-def guard_context(model: TrainedModel) -> dict[str, Any]:
-    """Return whether the model's posts can be checked for copies, and what to say if they no longer can."""
-    state = guards.state_of(model)
-    return {
-        "can_guard": state in (guards.State.KEPT, guards.State.TO_BE_MADE),
-        "guard_lost": translated(guards.GuardLost(model)) if state is guards.State.LOST else "",
-    }
+def asking_context(model: TrainedModel, generation: Generation | None, person: User | None) -> dict[str, Any]:
+    """Return what a page needs to let somebody ask the bot for posts.
 
-
-def opening_context(model: TrainedModel, generation: Generation | None, person: User | None) -> dict[str, Any]:
-    """Return suggestions for the beginning of a post, the bot's three temperatures, the columns if the last posts are
-    side by side, and whether the page lets the bot write when it opens.
-
-    If it doesn't, a writer loads the bot meanwhile. person: None if they may not let it write.
+    These are whether posts can be checked for copies and what to say if they no longer can, suggestions for the
+    beginning of a post, the bot's three temperatures, the columns if the last posts are side by side, and whether the
+    page lets the bot write when it opens. If it doesn't, a writer loads the bot meanwhile. person: None if they may not
+    let it write.
     """
-    is_able = guards.state_of(model) is not guards.State.LOST
+    guard = guards.state_of(model)
+    is_able = guard is not guards.State.LOST
     writes_on_opening = is_able and generation is None and person is not None and asking.is_free()
     if is_able and person is not None and not writes_on_opening:
         asking.expect(model, person)
     return {
+        "can_guard": guard in (guards.State.KEPT, guards.State.TO_BE_MADE),
+        "guard_lost": "" if is_able else translated(guards.GuardLost(model)),
         "openings": sharing.openings_of(model),
         "columns": comparing.beside(generation),
         "three": comparing.three_of(model),

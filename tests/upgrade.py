@@ -36,8 +36,8 @@ def go_on(expected: dict[str, Any]) -> dict[str, Any]:
 
     quick = mock.patch.multiple(report_card, POSTS=20, LEARNED_BY_CLASSIFIER=20)
     with quick, mock.patch.object(prebuilt, "Learner", kept_learners.learner):
-        for _ in range(2):
-            worker.run_next("train")
+        while job := worker.claim_next("train"):
+            worker.run_claimed(job)
     told = {}
     for name in ("interrupted", "waiting"):
         job = Job.objects.get(pk=uuid.UUID(expected[name]))

@@ -18,8 +18,8 @@ Resolver = Callable[[str, int], Sequence[str]]
 Connector = Callable[[str, int, float], socket.socket]
 
 #: Look-ups at once in this process. One that hangs keeps its place and its thread until the system gives up.
-MOST_LOOKUPS: Final = 32
-_PLACES: Final = threading.BoundedSemaphore(MOST_LOOKUPS)
+MAX_LOOKUPS: Final = 32
+_PLACES: Final = threading.BoundedSemaphore(MAX_LOOKUPS)
 
 
 def resolved(host: str, port: int) -> list[str]:

@@ -26,7 +26,7 @@ from models_app.sharing import finding, links, tags
 from models_app.sharing import rights as sharing
 from models_app.sharing.picture import Picture
 from models_app.sharing.previews import preview_of
-from models_app.views import guard_context, opening_context, written
+from models_app.views import asking_context, written
 
 _YEAR: Final = 365 * 24 * 3600
 
@@ -89,8 +89,7 @@ def _shared(request: HttpRequest, model: TrainedModel, link: str) -> HttpRespons
         "people": ToldApart.of(model),
         "may_play": may_play(model, rights),
         "form": GenerateForm(),
-        **guard_context(model),
-        **opening_context(model, generation, cast(User, request.user) if may_write else None),
+        **asking_context(model, generation, cast(User, request.user) if may_write else None),
         "generation": generation,
     }
     response = render(request, "models_app/shared.html", context)

@@ -75,8 +75,8 @@ def test_from_posts_to_a_fluent_bot_that_writes(
         client.post(f"/api/v1/models/{model.pk}/generate", {"n": 1}, content_type="application/json").json()
         for model in (bot, base)
     ]
-    assert [answer["settings"]["top_p"] for answer in answers] == [0.95, 1.0]
-    assert 'placeholder="0.95"' in client.get(bot.get_absolute_url()).content.decode()
+    assert [answer["settings"]["top_p"] for answer in answers] == [0.9, 1.0]
+    assert 'placeholder="0.9"' in client.get(bot.get_absolute_url()).content.decode()
     measured = client.post(f"/api/v1/models/{bot.pk}/evaluate", {"posts": ["hello"]}, content_type="application/json")
     assert measured.json()["base"] == str(fluent.pk)
 

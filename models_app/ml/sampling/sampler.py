@@ -237,7 +237,7 @@ class Sampler:
             missing = list(range(len(places)))
             is_late = False
             while missing and not is_late:
-                if refused["unfinished"] * spent >= min(MAX_WASTE, HOPELESS + WASTE * len(accepted)):
+                if refused["unfinished"] * spent >= best_of * min(MAX_WASTE, HOPELESS + WASTE * len(accepted)):
                     break
                 tried, missing = missing[:places_at_once], missing[places_at_once:]
                 for place in tried:

@@ -26,7 +26,7 @@ _LENGTHS: Final = range(3, 25)
 #: A word that is rarer than a token of this rank can be a topic.
 COMMON: Final = 1800
 #: Topics are drawn from this many of the rarest words of a post, and have up to so many.
-RAREST, MOST_WORDS = 5, 3
+RAREST, MAX_WORDS = 5, 3
 #: The most words of a topic that is a part of the post as it stands.
 LONGEST_PART: Final = 6
 #: How often a topic is a part of the post, is in lower case, and has a word in another form.
@@ -74,7 +74,7 @@ class Topics:
             last = found[min(len(found), first + size) - 1]
             topic = " ".join(text[found[first].start() : last.end()].split())
         else:
-            chosen = rng.permutation(len(rarest))[: rng.integers(1, MOST_WORDS + 1)]
+            chosen = rng.permutation(len(rarest))[: rng.integers(1, MAX_WORDS + 1)]
             words = [rarest[index] for index in chosen.tolist()]
             topic = ", ".join(_in_other_form(word) if rng.random() < OTHER_FORM else word for word in words)
         return topic.lower() if rng.random() < LOWER else topic

@@ -216,7 +216,7 @@ def test_damaged_weights_are_told_and_nothing_hangs(alice: User, base: TrainedMo
     answer = Program(alice).post(f"/models/{base.pk}/generate", BODY)
     require_error(answer, 500, "checkpoint_damaged")
     shown = signed_in(alice).post(f"/models/{base.pk}/generate", FORM, headers={"HX-Request": "true"})
-    assert shown.status_code == 400 and str(model_files.path_of(base)) in shown.content.decode()
+    assert shown.status_code == 400 and "The weights in weights.safetensors are incomplete" in shown.content.decode()
 
 
 def test_a_bot_that_is_deleted_meanwhile_is_told(alice: User, base: TrainedModel, board: Board) -> None:

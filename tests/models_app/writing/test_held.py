@@ -33,6 +33,7 @@ def test_what_a_process_has_written_is_held_and_what_it_maps_is_not(tmp_path: py
 
 
 def test_what_was_freed_in_small_pieces_is_given_back() -> None:
+    held.give_back()
     before = held_bytes()
     pieces = [bytes([number % 256]) * PIECE for number in range(MUCH // PIECE)]
     last = pieces.pop()

@@ -19,8 +19,8 @@ from .pretrained import Layer, Pretrained, PretrainedError, checked, end_mark
 from .weights import rotary_angles
 
 #: Far more bytes than any vocabulary takes, and far more fields or tensors than any Llama has.
-_MOST_TEXT: Final = 1 << 24
-_MOST_ENTRIES: Final = 10_000
+_MAX_TEXT: Final = 1 << 24
+_MAX_ENTRIES: Final = 10_000
 
 
 def read_gguf(path: Path) -> Pretrained:
@@ -73,7 +73,7 @@ def _reader(path: Path) -> Any:
             return super()._get(offset, dtype, count, override_order)
 
         def _get_str(self, offset: int) -> Any:
-            if self._get(offset, np.uint64)[0] > _MOST_TEXT:
+            if self._get(offset, np.uint64)[0] > _MAX_TEXT:
                 raise ValueError("it has more text than a vocabulary takes")
             return super()._get_str(offset)
 
@@ -94,7 +94,7 @@ def _reader(path: Path) -> Any:
 
         def _texts(self, begin: int, count: int) -> tuple[list[str], int]:
             """Return as many texts and where they end. The library makes two arrays of each, 1.4 KB."""
-            data = self.data[begin : begin + _MOST_TEXT].tobytes()
+            data = self.data[begin : begin + _MAX_TEXT].tobytes()
             # "I" is this machine's byte order.
             order: Any = "little" if (self.byte_order == "I") == (sys.byteorder == "little") else "big"
             texts, place = list[str](), 0
@@ -108,12 +108,12 @@ def _reader(path: Path) -> Any:
             return texts, begin + place
 
         def _build_fields(self, offs: int, count: int) -> int:
-            if count > _MOST_ENTRIES:
+            if count > _MAX_ENTRIES:
                 raise ValueError("it has too many fields")
             return int(super()._build_fields(offs, count))
 
         def _build_tensor_info(self, offs: int, count: int) -> Any:
-            if count > _MOST_ENTRIES:
+            if count > _MAX_ENTRIES:
                 raise ValueError("it has too many tensors")
             return super()._build_tensor_info(offs, count)
 

@@ -95,7 +95,7 @@ def test_the_stream_goes_on_at_any_position(
 ) -> None:
     monkeypatch.setattr(subject, "PACKED_POSTS", 30)
     whole, taken, position = stream(files, start), [], None
-    for number in range(60):
+    for number in range(100):
         resumed = stream(files, start, position)
         batch, again = next(whole), next(resumed)
         for part in ("inputs", "targets", "weights", "positions", "segments"):

@@ -35,7 +35,7 @@ from tests.ml.networks.llama.files import made_config, made_tokenizer, taken_int
 
 TRAIN = [f"the {animal} sleeps on day {day} 🐕" for day in range(10) for animal in ("dog", "cat", "fox", "owl")]
 VALIDATION = ["the dog sleeps on day 11 🐕", "the owl sleeps on day 12 🐕"]
-CONFIG = AdapterConfig(epochs=3, points=4, batch_size=2, sequence_length=64, learning_rate=0.02, seed=3)
+CONFIG = AdapterConfig(epochs=3, points=4, batch_size=2, sequence_length=64, learning_rate=0.02, topics=0, seed=3)
 
 
 @pytest.fixture(scope="module")
