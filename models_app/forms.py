@@ -12,6 +12,7 @@ from botfactory.translation import grouped
 from models_app import bot_list
 from models_app.ml.config import (
     LONGEST_BANNED,
+    LONGEST_TOPIC,
     MAX_BANNED,
     MAX_TOP_K,
     SamplingConfig,
@@ -57,6 +58,7 @@ class GenerateForm(forms.Form):
     temperature = forms.FloatField(min_value=0, max_value=2, required=False, label=gettext_lazy("Temperature"))
     top_k = forms.IntegerField(min_value=0, max_value=MAX_TOP_K, initial=0, required=False, label=gettext_lazy("Top k"))
     prompt = forms.CharField(max_length=280, required=False, strip=False, label=gettext_lazy("Begins with"))
+    about = forms.CharField(max_length=LONGEST_TOPIC, required=False, label=gettext_lazy("About"))
     top_p = forms.FloatField(min_value=0.01, max_value=1, required=False, label=gettext_lazy("Top p"))
     max_characters = forms.IntegerField(
         min_value=1, max_value=4000, initial=280, required=False, label=gettext_lazy("Longest post")
@@ -82,6 +84,7 @@ class GenerateForm(forms.Form):
             top_p=data["top_p"],
             max_characters=data["max_characters"] or 280,
             prompt=data["prompt"],
+            about=data["about"],
             seed=data["seed"],
             banned=data["banned"],
             copy_guard=data["copy_guard"],

@@ -28,8 +28,12 @@ from models_app.ml.sampling import sampler
 from models_app.ml.sampling.outcome import Writing
 from models_app.models import Generation, Tier, TrainedModel, TrainingMachine
 from models_app.sharing.rights import Right, rights_of
+from tweets import report as reports
 from tweets.cleaning import personal
 from tweets.cleaning.rules import Links
+
+#: The words to choose topics from, the shortest topic in characters, and how many pages suggest.
+_LOOKED_AT, _SHORTEST_TOPIC, _TOPICS = 20, 4, 5
 
 
 class ModelError(Exception):
@@ -289,9 +293,9 @@ def require_there(model: TrainedModel) -> None:
         raise UnknownModel(_("This bot has just been deleted."))
 
 
-def require_possible(sampling: SamplingConfig) -> None:
+def require_possible(model: TrainedModel, sampling: SamplingConfig) -> None:
     """Check the settings before any work is done. Raises BadSampling."""
-    sampler.check(sampling, house_bans())
+    sampler.check(sampling, model.network["kind"], house_bans())
 
 
 def require_guards(user: User, model: TrainedModel, sampling: SamplingConfig) -> None:
@@ -362,6 +366,15 @@ def card_posts_for_user(user: Any, model: TrainedModel) -> dict[int, str]:
     if model.owner_id is None or model.owner_id != user.pk or model.corpus is None or not any(keys):
         return {}
     return dict(model.corpus.posts.filter(pk__in=filter(None, keys)).values_list("pk", "cleaned"))
+
+
+def usual_topics_for_user(user: User | None, model: TrainedModel) -> list[str]:
+    """Return up to five words that the posts of a fluent bot's person have most often. Only for the owner."""
+    if user is None or model.owner_id != user.pk or model.corpus is None or model.tier != Tier.FLUENT:
+        return []
+    bans = house_bans()
+    usual = [line.name for line in reports.top(model.corpus.report, "words", _LOOKED_AT)]
+    return [word for word in usual if len(word) >= _SHORTEST_TOPIC and bans.finds(word) is None][:_TOPICS]
 
 
 def retire(model: TrainedModel) -> None:

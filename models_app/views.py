@@ -124,9 +124,9 @@ def asking_context(model: TrainedModel, generation: Generation | None, person: U
     """Return what a page needs to let somebody ask the bot for posts.
 
     These are whether posts can be checked for copies and what to say if they no longer can, suggestions for the
-    beginning of a post, the bot's three temperatures, the columns if the last posts are side by side, and whether the
-    page lets the bot write when it opens. If it doesn't, a writer loads the bot meanwhile. person: None if they may not
-    let it write.
+    beginning and the topic of a post, the bot's three temperatures, the columns if the last posts are side by side, and
+    whether the page lets the bot write when it opens. If it doesn't, a writer loads the bot meanwhile. person: None if
+    they may not let it write.
     """
     guard = guards.state_of(model)
     is_able = guard is not guards.State.LOST
@@ -137,6 +137,7 @@ def asking_context(model: TrainedModel, generation: Generation | None, person: U
         "can_guard": guard in (guards.State.KEPT, guards.State.TO_BE_MADE),
         "guard_lost": "" if is_able else translated(guards.GuardLost(model)),
         "openings": sharing.openings_of(model),
+        "topics": services.usual_topics_for_user(person, model),
         "columns": comparing.beside(generation),
         "three": comparing.three_of(model),
         "writes_on_opening": writes_on_opening,

@@ -23,6 +23,7 @@ from models_app import live, services
 from models_app.api.parts import LABEL, MODEL, MOMENT, about
 from models_app.ml.config import (
     LONGEST_BANNED,
+    LONGEST_TOPIC,
     MAX_BANNED,
     MAX_BEST_OF,
     MAX_TOP_K,
@@ -77,6 +78,11 @@ class GenerateIn(Input):
         "",
         max_length=280,
         description="How each post begins. Its words are whole; “…” or a hyphen at the end lets the last one go on.",
+    )
+    about: Text = Field(
+        "",
+        max_length=LONGEST_TOPIC,
+        description="What the posts are to be about, for a fluent bot: a few words or a sentence.",
     )
     seed: int | None = Field(
         None, ge=0, le=2**32 - 1, strict=True, description="Null: a random one, which the answer contains."
@@ -152,6 +158,7 @@ class GenerationOut(Output):
                 "top_k": 0,
                 "top_p": 1.0,
                 "prompt": "I love",
+                "about": "",
                 "seed": 7,
                 "max_characters": 280,
                 "banned": [],

@@ -20,7 +20,7 @@ from models_app import services
 from models_app.comparing import curves
 from models_app.comparing import services as comparing
 from models_app.comparing.services import Choice, Column
-from models_app.ml.config import SamplingConfig
+from models_app.ml.config import LONGEST_TOPIC, SamplingConfig
 from models_app.ml.errors import LearningError
 from models_app.models import TrainedModel
 from models_app.writing.admission import NotNow
@@ -33,6 +33,7 @@ class CompareForm(forms.Form):
     """What all columns have in common."""
 
     prompt = forms.CharField(max_length=280, required=False, strip=False, label=gettext_lazy("Begins with"))
+    about = forms.CharField(max_length=LONGEST_TOPIC, required=False, label=gettext_lazy("About"))
     count = forms.IntegerField(min_value=1, max_value=100, initial=3, required=False, label=gettext_lazy("How many"))
     max_characters = forms.IntegerField(
         min_value=1, max_value=4000, initial=280, required=False, label=gettext_lazy("Longest post")
@@ -45,6 +46,7 @@ class CompareForm(forms.Form):
             count=data["count"] or 3,
             max_characters=data["max_characters"] or 280,
             prompt=data["prompt"],
+            about=data["about"],
             seed=data["seed"],
         )
 

@@ -77,3 +77,9 @@ class BadSampling(LearningError):
     """The sampling settings can't produce a post."""
 
     code = "bad_sampling"
+
+
+class BadTopic(BadSampling):
+    """The bot can't write about this topic. `param`: the setting that has it."""
+
+    param = "about"

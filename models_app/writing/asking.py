@@ -232,7 +232,7 @@ def writers() -> int | None:
 def require_askable(owner: User, model: TrainedModel, sampling: SamplingConfig) -> None:
     services.require_guards(owner, model, sampling)
     admission.require_size(sampling)
-    services.require_possible(sampling)
+    services.require_possible(model, sampling)
 
 
 def generate(

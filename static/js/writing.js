@@ -25,7 +25,7 @@ document.addEventListener("submit", (submission) => {
   if (button.getAttribute("aria-disabled")) return;
   button.setAttribute("aria-disabled", "true");
   const pressed = /** @type {HTMLButtonElement | null} */ (submission.submitter);
-  if (pressed?.matches("[data-chip]")) inputById("id_prompt").value = pressed.value;
+  if (pressed?.matches("[data-chip]")) inputById(pressed.dataset.chip).value = pressed.value;
   const place = pressed?.matches("[data-more]") ? another() : byId("generation");
   for (const node of failure) node.remove();
   const earlier = unopened ?? [...place.childNodes];

@@ -317,4 +317,5 @@ def _good_body(operation: str, body: dict[str, Any], world: World) -> None:
     if "prompt" in body or "max_characters" in body or "generate" in operation:
         # Writing much is slow, and the amount doesn't matter here.
         body["n"] = min(body.get("n", 1), 2)
+        body.pop("about", None)  # the world's bots are quick
         body["max_characters"] = max(len(body.get("prompt", "")) + 1, min(body.get("max_characters", 9), 20))

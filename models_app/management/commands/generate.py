@@ -37,6 +37,7 @@ class Command(OwnerCommand):
             f"{fluent.top_p} for a fluent bot, {quick.top_p:g} for a quick one)",
         )
         parser.add_argument("--prompt", default="", help="text that each post begins with; … lets its last word go on")
+        parser.add_argument("--about", default="", help="what the posts are to be about (fluent bots only)")
         parser.add_argument("--seed", type=int, help="the same seed gives the same posts")
         parser.add_argument("--max-characters", type=int, default=280, help="longest allowed post (default: 280)")
         parser.add_argument(
@@ -68,7 +69,7 @@ class Command(OwnerCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         user = self.owner(options) if options["owner"] else None
         model = services.find_model(options["model"], user=user)
-        names = ("count", "temperature", "top_k", "top_p", "prompt", "seed", "max_characters", "best_of")
+        names = ("count", "temperature", "top_k", "top_p", "prompt", "about", "seed", "max_characters", "best_of")
         try:
             sampling = SamplingConfig(
                 **{name: options[name] for name in names},

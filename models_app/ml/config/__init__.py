@@ -16,6 +16,7 @@ from .networks import (
 from .pretraining import CONTINUED, RECIPES, PretrainConfig
 from .sampling import (
     LONGEST_BANNED,
+    LONGEST_TOPIC,
     MAX_BANNED,
     MAX_BEST_OF,
     MAX_TOP_K,
@@ -30,6 +31,7 @@ __all__ = [
     "BYTES",
     "CONTINUED",
     "LONGEST_BANNED",
+    "LONGEST_TOPIC",
     "MAX_BANNED",
     "MAX_BEST_OF",
     "MAX_DEFAULT_EPOCHS",

@@ -10,6 +10,8 @@ from models_app.ml.errors import BadSetting, mark
 
 #: Limits of a ban list: the number of entries, and the characters of each entry.
 MAX_BANNED, LONGEST_BANNED = 200, 100
+#: The longest topic, in characters.
+LONGEST_TOPIC: Final = 200
 #: The most drafts for each post.
 MAX_BEST_OF: Final = 5
 #: The largest top-k; no vocabulary is larger.
@@ -57,7 +59,8 @@ class SamplingConfig(Values):
     prompt; banned: words and phrases that no post may contain; copy_guard: reject posts that are too close to a learned
     one; mask_mentions: hide @names; personal_guard: reject posts with email addresses, phone numbers and the like;
     link_guard: reject posts with links that the prompt doesn't have; best_of: the drafts for each post, of which the
-    one that makes most sense is kept. A single draft is drawn by these settings alone.
+    one that makes most sense is kept. A single draft is drawn by these settings alone; about: what the posts are to be
+    about, a few words or a sentence, for a fluent bot.
     """
 
     count: int = 1
@@ -73,15 +76,23 @@ class SamplingConfig(Values):
     personal_guard: bool = True
     link_guard: bool | None = None
     best_of: int | None = None
+    about: str = ""
 
     def __post_init__(self) -> None:
         whole("count", self.count, 1, 100)
         if self.temperature is not None:
             number("temperature", self.temperature, 0, 2)
         whole("top_k", self.top_k, 0, MAX_TOP_K)
-        if not isinstance(self.prompt, str):
+        for name in ("prompt", "about"):
+            if not isinstance(value := getattr(self, name), str):
+                raise BadSetting(mark("%(name)s must be text, not %(type)s."), name=name, type=type(value).__name__)
+        object.__setattr__(self, "about", " ".join(self.about.split()))
+        if len(self.about) > LONGEST_TOPIC:
             raise BadSetting(
-                mark("%(name)s must be text, not %(type)s."), name="prompt", type=type(self.prompt).__name__
+                mark("%(name)s can have %(limit)s characters, not %(count)s."),
+                name="about",
+                limit=LONGEST_TOPIC,
+                count=len(self.about),
             )
         if self.seed is not None:
             whole("seed", self.seed, 0, 2**63 - 1)

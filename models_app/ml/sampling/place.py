@@ -8,6 +8,7 @@ from typing import Final
 
 from .faults import fault_of
 from .sense import Draft, judged
+from .topic import Topic
 
 #: The most tries for a post that something is wrong with.
 TRIES: Final = 10
@@ -17,9 +18,10 @@ ROUNDS: Final = 2
 
 @dataclass(slots=True)
 class Place:
-    """drafts: those that may be shown; tries: the others, by the reason for their rejection; running: those that are
-    being drawn."""
+    """topic: what the post is to be about; drafts: those that may be shown; tries: the others, by the reason for their
+    rejection; running: those that are being drawn."""
 
+    topic: Topic | None = None
     drafts: list[Draft] = field(default_factory=list)
     tries: Counter[str] = field(default_factory=Counter)
     running: int = 0
@@ -34,7 +36,7 @@ class Place:
         """Return whether the place can have its post. A first draft can't be chosen, so its faults don't matter."""
         if self.running or not self.drafts:
             return False
-        return best_of == 1 or self.rounds >= ROUNDS or any(fault_of(draft.post) is None for draft in self.drafts)
+        return best_of == 1 or self.rounds >= ROUNDS or any(self._is_good(draft.post) for draft in self.drafts)
 
     def may_try(self, unfinished: int) -> bool:
         """Return whether another round may help; `unfinished`: the most drafts that are too long."""
@@ -42,7 +44,16 @@ class Place:
         return self.tries["unfinished"] < unfinished and others < TRIES
 
     def best(self) -> Draft:
-        """Return the draft that makes most sense. One with a fault comes after all others."""
+        """Return the draft that makes most sense: of those without a fault if there are any, then of those about the
+        topic."""
         if len(self.drafts) == 1:
             return self.drafts[0]
-        return max(self.drafts, key=lambda draft: (fault_of(draft.post) is None, judged(draft)))
+        return max(
+            self.drafts, key=lambda draft: (fault_of(draft.post) is None, self._has_topic(draft.post), judged(draft))
+        )
+
+    def _is_good(self, post: str) -> bool:
+        return fault_of(post) is None and self._has_topic(post)
+
+    def _has_topic(self, post: str) -> bool:
+        return self.topic is None or self.topic.is_of(post)

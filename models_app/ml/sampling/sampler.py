@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import SamplingConfig
-from models_app.ml.errors import BadSampling, BadSetting, mark
+from models_app.ml.errors import BadSampling, BadSetting, BadTopic, mark
 from models_app.ml.networks.states import State
 from models_app.ml.vocabulary import vocabulary_of
 from models_app.ml.vocabulary.utf8 import utf8
@@ -40,6 +40,7 @@ from .place import Place
 from .prompt import Prompt, hold_to
 from .row import Row, extend, note_chance_to_end
 from .sense import Draft
+from .topic import Topic, line_about
 from .variety import OPENING_TEMPERATURE, OPENING_TOP_P, Variety
 
 #: The number of tries for each post.
@@ -118,8 +119,8 @@ class Sampler:
         end mark was most likely.
 
         With `config.best_of`, so many drafts are drawn for each post, and the one that makes most sense is kept
-        (`sense`). Drafts with `faults` are kept only if there are no others after two rounds. They begin differently
-        and repeat each other less (`variety`).
+        (`sense`). Drafts with `faults`, and those that don't mention `config.about`, are kept only if there are no
+        others after two rounds. They begin differently and repeat each other less (`variety`).
 
         With `cut`, posts that don't end are cut instead of rejected. After `seconds`, the result is what there is by
         then.
@@ -187,7 +188,7 @@ class Sampler:
 
         Calls `on_beginnings` as `Beginnings` does. Of several drafts for a post, it gets one that is being drawn.
         """
-        check(config, house)
+        check(config, self._kind, house)
         prompt = Prompt.of(config.prompt, self._vocabulary)
         config = replace(config.usual_for(self._kind), prompt=prompt.text)
         judging = Judge.of(config, guard=guard, house=house, personal=personal, accept=accept)
@@ -222,7 +223,8 @@ class Sampler:
                 accept_post(row.place, place.best())
 
         rng = np.random.default_rng(config.seed)
-        places = [Place() for _ in range(config.posts_to_write)]
+        topic = Topic.of(config.about, self._vocabulary) if config.about else None
+        places = [Place(topic) for _ in range(config.posts_to_write)]
         if config.is_greedy:
             places[0].running = 1
             row = Row.begun(prompt, next(numbers), 0)
@@ -283,7 +285,7 @@ class Sampler:
         assert config.top_p is not None and config.temperature is not None  # `usual_for` has set them
         names = vocabulary.containing(mentions.SIGN)
         running = list(rows)
-        logits, state = yield from self._primed(prompt, len(rows))
+        logits, state = yield from self._primed(config.about, prompt, len(rows))
         automaton = np.full(len(rows), prompt.state)
         in_prompt, opens = True, variety is not None
         while running:
@@ -335,9 +337,11 @@ class Sampler:
             if running:
                 logits, state = yield Step(symbols, state)
 
-    def _primed(self, prompt: Prompt, count: int) -> Generator[Step, Stepped, Stepped]:
-        """Return logits (B, size) and state after the start mark and the prompt, computed once for all rows."""
-        symbols = np.append(np.array(self._vocabulary.end, self._vocabulary.dtype), prompt.symbols)
+    def _primed(self, about: str, prompt: Prompt, count: int) -> Generator[Step, Stepped, Stepped]:
+        """Return logits (B, size) and state after topic, start mark and prompt, computed once for all rows."""
+        end = np.array([self._vocabulary.end], self._vocabulary.dtype)
+        topic = [end, self._vocabulary.encode(line_about(about))] if about else []
+        symbols = np.concatenate([*topic, end, prompt.symbols])
         at_once = self._stepper.reads_at_once
         parts = [symbols[begin : begin + at_once] for begin in range(0, len(symbols), at_once)]
         first, *others = [part if len(part) == 1 else part[None] for part in parts]
@@ -347,12 +351,16 @@ class Sampler:
         return np.repeat(logits, count, axis=0), state.fork(count)
 
 
-def check(config: SamplingConfig, house: HouseBanList | None = None) -> None:
-    """Raise BadSampling for a prompt that leaves no room, can't be encoded as UTF-8 or contains a banned word."""
-    try:
-        utf8(config.prompt)
-    except BadSetting as error:
-        raise BadSampling(error.template, **error.values) from error
+def check(config: SamplingConfig, kind: str, house: HouseBanList | None = None) -> None:
+    """Raise BadSampling for a prompt or a topic that can't be encoded as UTF-8 or contains a banned word, a prompt that
+    leaves no room, and a topic for a kind of network that doesn't know topics."""
+    for text, bad in ((config.prompt, BadSampling), (config.about, BadTopic)):
+        try:
+            utf8(text)
+        except BadSetting as error:
+            raise bad(error.template, **error.values) from error
+    if config.about and kind != "llama":
+        raise BadTopic(mark("Quick bots can’t be told a topic. Leave “About” empty, or choose a fluent bot."))
     if len(config.prompt) >= config.max_characters:
         raise BadSampling(
             mark(
@@ -362,13 +370,22 @@ def check(config: SamplingConfig, house: HouseBanList | None = None) -> None:
             count=len(config.prompt),
             max_characters=config.max_characters,
         )
-    if found := BanList(config.banned).finds(config.prompt):
+    banned = BanList(config.banned)
+    if found := banned.finds(config.prompt):
         raise BadSampling(
             mark("The prompt contains “%(found)s”, which is banned. Change the prompt or the ban list."), found=found
+        )
+    if found := banned.finds(config.about):
+        raise BadTopic(
+            mark("The topic contains “%(found)s”, which is banned. Change the topic or the ban list."), found=found
         )
     if house is not None and (found := house.finds(config.prompt)):
         raise BadSampling(
             mark("The prompt contains “%(found)s”, which no bot here may write. Change the prompt."), found=found
+        )
+    if house is not None and (found := house.finds(config.about)):
+        raise BadTopic(
+            mark("The topic contains “%(found)s”, which no bot here may write. Change the topic."), found=found
         )
 
 

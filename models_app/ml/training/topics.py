@@ -1,21 +1,16 @@
-"""Draws what a post is about from its own words, so that a network learns to write about a topic that's asked for.
-
-A BPE merges the most frequent pairs first (Sennrich et al. 2016, arXiv:1508.07909), so the number of a token is about
-the rank of its frequency, and by Zipf's law its logarithm is about the token's information. The sum over a word's
-tokens tells rare words from frequent ones without counting a corpus.
-"""
+"""Draws what a post is about from its own words, so that a network learns to write about a topic that's asked for."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
 
 import numpy as np
 
-from models_app.ml.sampling.topic import line_about
+from models_app.ml.sampling.topic import COMMON, line_about, rarity
 from models_app.ml.vocabulary import Symbols, Vocabulary
 from models_app.ml.words import LINK, MENTION
 
@@ -23,8 +18,6 @@ from models_app.ml.words import LINK, MENTION
 _WORD: Final = re.compile(r"[^\W\d_](?:[\w’'-]*[^\W_])?")
 _APOSTROPHE: Final = re.compile("[’']")
 _LENGTHS: Final = range(3, 25)
-#: A word that is rarer than a token of this rank can be a topic.
-COMMON: Final = 1800
 #: Topics are drawn from this many of the rarest words of a post, and have up to so many.
 RAREST, MAX_WORDS = 5, 3
 #: The most words of a topic that is a part of the post as it stands.
@@ -56,8 +49,7 @@ class Topics:
     """Draws topics of posts. The same posts and random numbers give the same topics."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        self._vocabulary = vocabulary
-        self.rarity = lru_cache(maxsize=100_000)(self._rarity)
+        self.rarity = lru_cache(maxsize=100_000)(partial(rarity, vocabulary=vocabulary))
 
     def drawn(self, post: str, rng: np.random.Generator) -> str:
         """Return some rare words of the post, or a few words in a row with a rare one; empty if it has none."""
@@ -83,11 +75,6 @@ class Topics:
         if len(word) not in _LENGTHS or _APOSTROPHE.search(word):
             return False
         return self.rarity(word) > math.log(COMMON)
-
-    def _rarity(self, word: str) -> float:
-        """Return about the information of a word, in nats. One at the beginning of a sentence is no rarer for that."""
-        encoded = [self._vocabulary.encode(f" {form}").astype(np.int64) for form in {word, word.lower()}]
-        return min(float(np.log(symbols + 1).sum()) for symbols in encoded)
 
 
 def _in_other_form(word: str) -> str:
