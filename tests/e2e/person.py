@@ -178,7 +178,7 @@ def stay_when_asked(page: Page) -> None:
     page.evaluate(
         """() => {
           const stay = document.getElementById("stay");
-          const look = setInterval(() => stay.checkVisibility() && (clearInterval(look), stay.click()), 50);
+          const look = setInterval(() => stay?.checkVisibility() && (clearInterval(look), stay.click()), 50);
         }"""
     )
 

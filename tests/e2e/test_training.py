@@ -65,14 +65,14 @@ def test_a_training_is_watched_live_through_a_reload_and_from_a_second_device(al
     expect(page).to_have_title(re.compile(r"^\d+% Train Watched"))
 
     page.reload()
+    alice.stay()
     expect(losses.first).to_be_visible()
     assert epochs_shown(page)[0] == "1"
     with alice.other_device(viewport={"width": 390, "height": 800}) as phone:
         phone.page.route_web_socket("**/ws/**", lambda socket: socket.close())
         phone.open(page.url)
+        phone.stay()
         expect(phone.page.locator("#line", has_text="Live connection lost.")).to_be_visible()
-        for watcher in (alice, phone):
-            watcher.stay()
         for watcher in (alice, phone):
             watcher.wait_for_state("Done")
             assert epochs_shown(watcher.page) == epochs
