@@ -72,9 +72,9 @@ def test_data_in_the_log_and_its_age_are_told(examine: Examine, alice: User) -> 
         User.objects.update(last_login=datetime(2031, 5, 4, 3, 2, tzinfo=UTC))
         found = told(examine("database"), "ok")
     assert "the newest sign-in or event of a job is from 2031-05-04 03:02 UTC" in found
-    assert re.search(r"intact \(quick_check\), with the newest .*B in .*sqlite3.*-wal, which a copy needs, too", found), (
-        found
-    )
+    assert re.search(
+        r"intact \(quick_check\), with the newest .*B in .*sqlite3.*-wal, which a copy needs, too", found
+    ), found
 
 
 def test_a_log_of_another_database_is_told(examine: Examine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
