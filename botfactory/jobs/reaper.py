@@ -138,10 +138,14 @@ class Watch:
             logger.warning("nobody has looked after jobs for %.0f s, so silent workers get time to be heard", missed)
             self._judges_at = time.monotonic() + settings.JOB_STALE_SECONDS
         try:
-            if self._lock.is_blocked():
+            # No duty can do anything while nobody can write, so this one goes on looking until the worker in the way is
+            # ended. A process without a job isn't.
+            give_up_at = time.monotonic() + settings.JOB_STALE_SECONDS + 3 * write_lock.PATIENCE_SECONDS
+            while self._lock.is_blocked():
                 self._judges_at = time.monotonic() + settings.JOB_STALE_SECONDS
-            else:
-                reap(by_silence=time.monotonic() >= self._judges_at)
+                if time.monotonic() >= give_up_at:
+                    return
+            reap(by_silence=time.monotonic() >= self._judges_at)
         except (OperationalError, InterfaceError):
             self._judges_at = time.monotonic() + settings.JOB_STALE_SECONDS
             raise
