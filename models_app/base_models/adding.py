@@ -34,7 +34,7 @@ from models_app.models import TrainedModel
 
 ADD_BASE: Final = "add_base"
 SUFFIX: Final = ".gguf"
-#: Bytes of memory for each parameter while ten posts are written, measured with SmolLM2-135M (docs/benchmarks-log.md).
+#: Bytes of memory for each parameter while ten posts are written, measured with SmolLM2-135M.
 BYTES_TO_WRITE: Final = 5.6
 #: The name of the uploaded file in its job's folder.
 _UPLOADED: Final = f"model{SUFFIX}"
