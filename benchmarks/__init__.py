@@ -1,4 +1,4 @@
-"""Measurements of the product against others. Each is a ratio from one interleaved run (docs/benchmarks-log.md)."""
+"""Measurements of the product against others. Each is a ratio from one interleaved run (docs/benchmarks.md)."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ BASE: Final = ROOT / "checkpoints" / "base"
 BUSY: Final = 0.5  # a load average above this means that something else is running
 PAUSE: Final = 0.3  # seconds until the threads of the previous contender stop spinning
 _FLAGS: Final = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "neon", "asimd", "bf16")
-_PACKAGES: Final = ("numpy", "tensorflow", "keras", "onnxruntime", "torch", "pyppmd")
+_PACKAGES: Final = ("numpy", "tensorflow", "keras", "onnxruntime", "torch")
 _VARIABLES: Final = (
     "OPENBLAS_CORETYPE",
     "OPENBLAS_NUM_THREADS",

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -19,7 +19,6 @@ from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import FineTuneConfig, default_epochs_for, traits_of
 from models_app.ml.evaluation.evaluation import evaluate
 from models_app.ml.networks.registry import kind_of, small_network
-from models_app.ml.training import prebuilt
 from models_app.ml.training.dataset import epoch_batches
 from models_app.ml.training.events import FineTuneResult
 from models_app.ml.training.learner import Learner
@@ -28,9 +27,8 @@ from models_app.ml.vocabulary import UTF8_BYTES
 
 from . import stock
 from .common import say
-from .personas import BaseCorpus, Persona
+from .personas import Persona
 from .results import Outcome
-from .rivals import KneserNeyMixture, Ppmd
 
 # The tutorial's recipe, for both of its contenders.
 TUTORIAL_EPOCHS: Final = 10
@@ -73,40 +71,22 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True)
-class MixedIn:
-    """Posts of the base corpus to learn beside the persona's posts, with `share` times as many characters."""
-
-    corpus: BaseCorpus
-    share: float
-
-
-@dataclass(frozen=True, slots=True)
 class Ours:
-    """The product's fine-tune, from the base model or from nothing, with "auto" settings except those in `settings`.
+    """The product's fine-tune with its own settings, from the base model or from nothing.
 
-    epochs: 0 for the product's default for the size of the corpus. waited: graphs are built before the clock starts, as
-    in a process that waits for trainings.
+    epochs: 0 for the product's default for the size of the corpus.
     """
 
     base: Checkpoint
     epochs: int
     from_nothing: bool = False
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    mixed_in: MixedIn | None = None
-    waited: bool = False
 
     def depends_on(self, persona: Persona, seed: int) -> dict[str, Any]:
         start = "nothing" if self.from_nothing else self.base.sha256
         config = self._config(persona, seed).as_dict()
-        known = {"start": start, "network": self.base.network.as_dict(), "config": config}
-        if mixed := self.mixed_in:
-            known["mixed_in"] = mixed.corpus.described() | {"share": mixed.share}
-        return known | ({"waited": True} if self.waited else {})
+        return {"start": start, "network": self.base.network.as_dict(), "config": config}
 
     def run(self, persona: Persona, seed: int) -> Outcome:
-        if self.waited:
-            prebuilt._asked.clear()  # the product has a process for each training
-            prebuilt.prepare(self.base)
         begun = time.perf_counter()
         result = self.learned(persona, seed)
         seconds = time.perf_counter() - begun
@@ -128,12 +108,10 @@ class Ours:
         """Return what the product's trainer learns from the persona's training posts."""
         network = self.base.network
         weights = kind_of(network).first_weights(network, seed) if self.from_nothing else self.base.weights
-        mixed = self.mixed_in
-        others = mixed.corpus.some_posts(round(mixed.share * persona.characters), seed) if mixed else ()
         with tempfile.TemporaryDirectory(prefix="botfactory-bench-") as folder:
             return fine_tune(
                 start=Checkpoint(network, weights, {}, ""),
-                train=[*persona.train, *others],
+                train=persona.train,
                 validation=persona.validation,
                 config=self._config(persona, seed),
                 work_dir=Path(folder),
@@ -151,7 +129,6 @@ class Ours:
             epochs=epochs,
             seed=seed,
             **traits_of(self.base.network.as_dict()),
-            **self.settings,
         )
 
 
@@ -228,30 +205,12 @@ class StockKeras:
         )
 
 
-def contenders(
-    base: Checkpoint,
-    lstm: Checkpoint,
-    *,
-    base_megabytes: float,
-    epochs: int,
-    better_epochs: int,
-    tutorial_epochs: int,
-    trial_epochs: int = 0,
-    trial_settings: Mapping[str, Any] | None = None,
-    mixed: float = 0.0,
-) -> dict[str, Contender]:
+def contenders(base: Checkpoint, lstm: Checkpoint, *, epochs: int, tutorial_epochs: int) -> dict[str, Contender]:
     """Return all contenders by name."""
-    corpus = BaseCorpus(base_megabytes)
-    mixed_in = MixedIn(corpus, mixed) if mixed else None
     return {
         "base": Base(base),
         "default": Ours(base, epochs),
-        "better": Ours(base, better_epochs),
         "tutorial": Tutorial(base, tutorial_epochs),
-        "nothing": Ours(base, better_epochs, from_nothing=True),
-        "kneser_ney": KneserNeyMixture(corpus),
-        "ppmd": Ppmd(corpus),
-        "waited": Ours(base, epochs, waited=True),
-        "trial": Ours(base, trial_epochs, settings=trial_settings or {}, mixed_in=mixed_in),
+        "nothing": Ours(base, epochs, from_nothing=True),
         "stock_keras": StockKeras(lstm, tutorial_epochs),
     }

@@ -1,41 +1,36 @@
-"""How well and how fast a persona is learned: ours against the tutorial's recipe and two classical rivals.
+"""How well and how fast a persona is learned by a quick bot and by the tutorial's recipe.
 
     python -m benchmarks.fine_tune ../shared/data/personas/*.jsonl.gz --out outcomes.jsonl --json
 
-Contenders: "base", the base model alone; "default", our fine-tune with its defaults; "better", the far end of its
-slider; "tutorial", the tutorial's recipe from the same base weights; "nothing", our network without a base;
-"kneser_ney" and "ppmd", which also read the first megabytes of the base corpus. `--stock-keras` adds "stock_keras", the
-tutorial's recipe as in the tutorial, for the time it takes. `--waited` adds "waited", the default with graphs built in
-advance, as in the product. `--set`, `--trial-epochs` and `--mixed` add "trial", our fine-tune with other settings or
-with posts of the base corpus mixed in. contenders.py says how each learns and is measured.
+Contenders: "base", the base model alone; "default", our fine-tune; "tutorial", the tutorial's recipe from the same
+base weights; "nothing", our network without a base. `--stock-keras` adds "stock_keras", the tutorial's recipe as in the
+tutorial, for the time it takes. contenders.py says how each learns and is measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from models_app.ml.checkpoint import Checkpoint, load
-from models_app.ml.config import MAX_EPOCHS, NETWORKS, FineTuneConfig
+from models_app.ml.config import NETWORKS
 from models_app.ml.networks.registry import kind_of
 
-from . import common, ppmd
+from . import common
 from .common import say
 from .contenders import TUTORIAL_EPOCHS, Contender, contenders
-from .personas import Persona, read_persona, together
+from .personas import Persona, read_persona
 from .results import Outcome, Results
 
-NAMES: Final = ("base", "default", "better", "tutorial", "nothing", "kneser_ney", "ppmd")
-MORE: Final = ("stock_keras", "waited", "trial")  # only on request
-OURS: Final = ("default", "better")
-#: Our contenders that are compared with stock Keras -> the name of the ratio: how many times as long Keras takes.
-RATIO: Final = {"default": "ratio_stock_keras", "waited": "ratio_stock_keras_waited"}
-MAX_MIXED: Final = 10
-ONCE: Final = ("base", "kneser_ney", "ppmd")  # the same each time
+NAMES: Final = ("base", "default", "tutorial", "nothing")
+STOCK: Final = "stock_keras"  # only on request
+OURS: Final = "default"
+RATIO: Final = "ratio_stock_keras"
+ONCE: Final = ("base",)  # the same each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +54,20 @@ class Row:
         for name, outcomes in self.outcomes.items():
             found[name] = {what: self.mean(name, what) for what in ("bits", "validation_bits", "seconds", "epochs")}
             found[name] |= {"runs": len(outcomes), "all_bits": [outcome.bits for outcome in outcomes]}
-        for name in set(self.outcomes) & {*OURS, "waited", "trial"}:
-            found[name]["best_epochs"] = [outcome.more["best_epoch"] for outcome in self.outcomes[name]]
-        for name in self.timed():
-            found[RATIO[name]] = statistics.median(self.stock_ratios(name))
-        if "default" in self.timed():
-            found["beats_stock_keras"] = self.mean("default", "validation_bits") < min(
-                outcome.validation_bits for outcome in self.outcomes["stock_keras"]
-            )
+        if OURS in self.outcomes:
+            found[OURS]["best_epochs"] = [outcome.more["best_epoch"] for outcome in self.outcomes[OURS]]
+        if self.is_timed:
+            found[RATIO] = statistics.median(self.stock_ratios())
         return found
 
-    def timed(self) -> list[str]:
-        """Return which of ours are compared with stock Keras."""
-        return [name for name in RATIO if {name, "stock_keras"} <= set(self.outcomes)]
+    @property
+    def is_timed(self) -> bool:
+        """Whether ours is compared with stock Keras."""
+        return {OURS, STOCK} <= set(self.outcomes)
 
-    def stock_ratios(self, name: str) -> list[float]:
+    def stock_ratios(self) -> list[float]:
         """Return how many times as long stock Keras took as ours, for each run."""
-        pairs = zip(self.outcomes["stock_keras"], self.outcomes[name], strict=True)
+        pairs = zip(self.outcomes[STOCK], self.outcomes[OURS], strict=True)
         return [stock.seconds / ours.seconds for stock, ours in pairs]
 
 
@@ -83,51 +75,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     facts = common.machine()
     base = load(options.base)
-    known = contenders(
-        base,
-        _lstm(base, options.lstm),
-        base_megabytes=options.base_mb,
-        epochs=options.epochs,
-        better_epochs=options.better_epochs,
-        tutorial_epochs=options.tutorial_epochs,
-        trial_epochs=options.trial_epochs,
-        trial_settings=dict(options.set),
-        mixed=options.mixed,
-    )
+    known = contenders(base, _lstm(base, options.lstm), epochs=options.epochs, tutorial_epochs=options.tutorial_epochs)
     chosen = {name: known[name] for name in options.contenders}
     results = Results(options.out)
-    personas: Iterable[Persona] = large_enough(options)
-    if options.together:
-        personas = [together(several)] if (several := list(personas)) else []
-    rows = [learned(persona, chosen, results, options.repeat) for persona in personas]
+    rows = [learned(persona, chosen, results, options.repeat) for persona in large_enough(options)]
     if not rows:
         raise SystemExit(f"No persona has {options.least} posts that cleaning keeps; --least lowers that.")
     result = {"personas": [row.as_dict() for row in rows]} | summary(rows, options.contenders)
     _show(rows, result, options.contenders)
     if options.json:
-        settings = {
-            name: getattr(options, name)
-            for name in ("newest", "kept", "base_mb", "repeat", "epochs", "better_epochs", "tutorial_epochs")
-        }
-        if "trial" in options.contenders:
-            settings["trial"] = dict(options.set) | {"epochs": options.trial_epochs, "mixed": options.mixed}
+        settings = {name: getattr(options, name) for name in ("newest", "repeat", "epochs", "tutorial_epochs")}
         network = {"sha256": base.sha256, "network": base.network.as_dict()}
         common.json_line(result | {"settings": settings, "base": network, "machine": facts})
 
 
 def large_enough(options: argparse.Namespace) -> Iterator[Persona]:
-    """Yield the personas in the requested sizes. Those with too few posts are skipped with a message."""
+    """Yield the personas. Those with too few posts are skipped with a message."""
     for path in options.personas:
-        for kept in options.kept:
-            try:
-                persona = read_persona(path, newest=options.newest, kept=kept)
-            except ValueError as error:
-                say(f"{path} is left out: {error}")
-                continue
-            if persona.posts < options.least:
-                say(f"{path} is left out: of its posts {persona.posts} are kept, fewer than {options.least}.")
-                continue
-            yield persona
+        try:
+            persona = read_persona(path, newest=options.newest)
+        except ValueError as error:
+            say(f"{path} is left out: {error}")
+            continue
+        if persona.posts < options.least:
+            say(f"{path} is left out: of its posts {persona.posts} are kept, fewer than {options.least}.")
+            continue
+        yield persona
 
 
 def learned(persona: Persona, chosen: Mapping[str, Contender], results: Results, repeat: int) -> Row:
@@ -170,12 +143,12 @@ def summary(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Any]:
             for name in names
         }
     }
-    for ours in set(names) & set(OURS):
-        shares = {name: [row.mean(ours, "bits") / row.mean(name, "bits") for row in rows] for name in names}
-        found[f"{ours}_against"] = {name: 100 * (statistics.fmean(each) - 1) for name, each in shares.items()}
-        found[f"{ours}_not_worse"] = {name: sum(share <= 1 for share in each) for name, each in shares.items()}
-    for name in rows[0].timed():
-        found[RATIO[name]] = common.spread([ratio for row in rows for ratio in row.stock_ratios(name)])
+    if OURS in names:
+        shares = {name: [row.mean(OURS, "bits") / row.mean(name, "bits") for row in rows] for name in names}
+        found["default_against"] = {name: 100 * (statistics.fmean(each) - 1) for name, each in shares.items()}
+        found["default_not_worse"] = {name: sum(share <= 1 for share in each) for name, each in shares.items()}
+    if rows[0].is_timed:
+        found[RATIO] = common.spread([ratio for row in rows for ratio in row.stock_ratios()])
     return found
 
 
@@ -189,64 +162,24 @@ def _lstm(base: Checkpoint, folder: Path | None) -> Checkpoint:
     return Checkpoint(network, kind_of(network).first_weights(network, 0), {}, "")
 
 
-def persona_parser(description: str) -> argparse.ArgumentParser:
-    """Return a parser with options for the personas and the base model of our default, and --json."""
-    parser = common.parser(description)
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = common.parser(__doc__ or "")
     parser.add_argument("personas", nargs="+", type=Path, metavar="PERSONA_FILE", help="posts, the newest first")
     parser.add_argument("--newest", type=int, default=3200, help="posts taken of a persona, before cleaning")
     parser.add_argument("--least", type=int, default=100, help="personas with fewer kept posts are left out")
-    parser.add_argument(
-        "--epochs", type=int, default=0, help="epochs of the default; 0: depends on the size of the corpus"
-    )
+    parser.add_argument("--epochs", type=int, default=0, help="epochs of ours; 0: depends on the size of the corpus")
     parser.add_argument("--base", type=Path, default=common.BASE, metavar="DIR")
     parser.add_argument("--out", type=Path, metavar="FILE.jsonl", help="outcomes, to go on from after an interruption")
-    parser.set_defaults(kept=[0])
-    return parser
-
-
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = persona_parser(__doc__ or "")
     parser.add_argument("--contenders", type=common.names_in, default=list(NAMES), help=f"some of {','.join(NAMES)}")
     parser.add_argument("--stock-keras", action="store_true", help="the tutorial's recipe in stock Keras as well")
-    parser.add_argument("--waited", action="store_true", help="our default with graphs built before as well")
-    parser.add_argument("--together", action="store_true", help="all personas as one")
-    parser.add_argument("--kept", type=common.whole_numbers_in, default=[0], help="kept posts; 0: all; or a list")
-    parser.add_argument(
-        "--base-mb", type=float, default=60, help="megabytes of the base corpus that the classical rivals read"
-    )
     parser.add_argument("--repeat", type=int, default=1, help="runs of each, with other seeds")
-    parser.add_argument("--better-epochs", type=int, default=MAX_EPOCHS)
     parser.add_argument("--tutorial-epochs", type=int, default=TUTORIAL_EPOCHS)
-    parser.add_argument(
-        "--trial-epochs", type=int, default=0, help="epochs of the trial; 0: depends on the size of the corpus"
-    )
-    parser.add_argument("--mixed", type=float, default=0.0, metavar="SHARE", help="of base posts, in the trial")
-    parser.add_argument(
-        "--set",
-        type=common.setting,
-        action="append",
-        default=[],
-        metavar="NAME=NUMBER",
-        help="another value of the recipe, in the trial",
-    )
     parser.add_argument("--lstm", type=Path, metavar="DIR", help="an LSTM that stock Keras starts from")
     options = parser.parse_args(arguments)
-    if unknown := sorted(set(options.contenders) - {*NAMES, *MORE}):
-        parser.error(f"There is no contender {unknown[0]!r}; there are: {', '.join((*NAMES, *MORE))}.")
-    if options.together and len(options.kept) > 1:
-        parser.error("--together takes one number of --kept: with several, posts would be learned and measured.")
-    if not 0 <= options.mixed <= MAX_MIXED:
-        parser.error(f"--mixed is a share from 0 to {MAX_MIXED} of the persona's characters.")
-    try:
-        FineTuneConfig.auto(characters=1000, epochs=options.trial_epochs or 1, **dict(options.set))
-    except (TypeError, ValueError) as error:
-        parser.error(f"--set or --trial-epochs: {error}")
-    trial = options.set or options.trial_epochs or options.mixed
-    asked = {"stock_keras": options.stock_keras, "waited": options.waited, "trial": trial}
-    options.contenders += [name for name in MORE if asked[name] and name not in options.contenders]
-    if "ppmd" in options.contenders and not ppmd.installed():
-        say("pyppmd is not installed and left out; `uv sync --group benchmarks` installs it.")
-        options.contenders.remove("ppmd")
+    if unknown := sorted(set(options.contenders) - set(NAMES)):
+        parser.error(f"There is no contender {unknown[0]!r}; there are: {', '.join(NAMES)}.")
+    if options.stock_keras:
+        options.contenders.append(STOCK)
     return options
 
 
@@ -261,12 +194,10 @@ def _show(rows: Sequence[Row], result: dict[str, Any], names: Sequence[str]) -> 
     means = result["means"]
     body.append(["mean", "", "", *(f"{means[name]['bits']:.3f}" for name in names)])
     common.table(["persona", "posts", "characters", *names], body)
-    ours = [name for name in OURS if name in names]
+    ours = OURS in names
     print("\nMeans, and the difference of ours:\n")
     common.table(
-        ["contender", "bits", "validation", "seconds", "epochs"]
-        + [f"{o} against it" for o in ours]
-        + [f"{o} is not worse on" for o in ours],
+        ["contender", "bits", "validation", "seconds", "epochs", *(["ours against it", "ours is not worse on"] * ours)],
         [
             [
                 name,
@@ -274,14 +205,14 @@ def _show(rows: Sequence[Row], result: dict[str, Any], names: Sequence[str]) -> 
                 f"{means[name]['validation_bits']:.3f}",
                 f"{means[name]['seconds']:.1f}",
                 f"{means[name]['epochs']:.1f}",
-                *(f"{result[f'{o}_against'][name]:+.1f} %" for o in ours),
-                *(f"{result[f'{o}_not_worse'][name]} of {len(rows)}" for o in ours),
+                *([f"{result['default_against'][name]:+.1f} %"] if ours else []),
+                *([f"{result['default_not_worse'][name]} of {len(rows)}"] if ours else []),
             ]
             for name in names
         ],
     )
-    for name in rows[0].timed():
-        print(f"\nStock Keras takes {result[RATIO[name]].text(1)} times as long as our {name!r}.")
+    if rows[0].is_timed:
+        print(f"\nStock Keras takes {result[RATIO].text(1)} times as long as ours.")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from models_app.ml.networks.llama.store import LIBRARY
 from models_app.ml.training.adapters.config import LENGTH, ROWS
 from models_app.ml.training.adapters.packing import PackedBatch, packed_batches
 
-from . import common, other_tree
+from . import common
 from .bases import FLUENT, loaded
 from .common import say
 from .personas import read_persona
@@ -165,17 +165,12 @@ def _state(network: LlamaConfig) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
-    if not options.against and any(find_spec(name) is None for name in ("torch", "transformers", "peft")):
+    if any(find_spec(name) is None for name in ("torch", "transformers", "peft")):
         raise SystemExit("Install the dependency group first: .uv/bin/uv sync --inexact --group benchmarks")
     facts = common.machine()
     contenders = {"ours": common.in_own_process(ours, options.posts, options.steps)}
-    if options.against:
-        contenders["before"] = common.in_own_process(
-            other_tree.contender, options.against, "lora", "ours", options.posts, options.steps, "before"
-        )
-    else:
-        contenders["PEFT float32"] = common.in_own_process(theirs, options.posts, options.steps, False)
-    if facts["native_bfloat16"] and not options.against:
+    contenders["PEFT float32"] = common.in_own_process(theirs, options.posts, options.steps, False)
+    if facts["native_bfloat16"]:
         contenders["PEFT bfloat16"] = common.in_own_process(theirs, options.posts, options.steps, True)
     rates = common.interleaved(contenders, options.rounds)
     body: list[list[object]] = [
@@ -191,7 +186,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("posts", type=Path, metavar="FILE", help="posts of a person, newest first")
     parser.add_argument("--steps", type=int, default=4, help="steps in a turn (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each (default: %(default)s)")
-    parser.add_argument("--against", type=Path, metavar="TREE", help="another source tree of ours, instead of PEFT")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     return parser.parse_args(arguments)
 

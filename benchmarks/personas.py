@@ -7,12 +7,8 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from models_app.ml.training.dataset import stream_posts
 from models_app.ml.vocabulary import UTF8_BYTES
@@ -20,7 +16,7 @@ from models_app.ml.vocabulary.utf8_bytes import END
 from tweets.cleaning import Cleaner, CleaningRules, Survey
 from tweets.sources import Post, SourceSettings, open_source
 
-from .common import ROOT, say
+from .common import ROOT
 from .posts import made_posts
 
 
@@ -50,26 +46,12 @@ class Persona:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def read_persona(path: Path, *, newest: int, kept: int = 0, rules: CleaningRules | None = None) -> Persona:
-    """Return the newest posts of a file that is sorted newest first, cleaned as in an import.
-
-    With `kept`, only the newest ones that cleaning keeps, up to that number.
-    """
+def read_persona(path: Path, *, newest: int, rules: CleaningRules | None = None) -> Persona:
+    """Return the newest posts of a file that is sorted newest first, cleaned as in an import."""
     source = open_source("file", path=path, settings=SourceSettings(page_size=1000))
     found = list(islice((post for page in source.pages() for post in page.posts), newest))
-    texts = cleaned(found, rules or CleaningRules())[: kept or None]
+    texts = cleaned(found, rules or CleaningRules())
     return Persona(path.name.partition(".")[0], len(found), *by_age(texts[::-1]))
-
-
-def together(personas: Sequence[Persona]) -> Persona:
-    """Return all as one persona, with the training, validation and test posts of each joined."""
-    return Persona(
-        "together",
-        sum(persona.found for persona in personas),
-        tuple(post for persona in personas for post in persona.train),
-        tuple(post for persona in personas for post in persona.validation),
-        tuple(post for persona in personas for post in persona.test),
-    )
 
 
 def cleaned(posts: Sequence[Post], rules: CleaningRules) -> list[str]:
@@ -116,52 +98,3 @@ def base_corpus() -> list[Path]:
 def some_posts(count: int) -> list[str]:
     """Return the first posts of the base corpus, or as many made-up ones if it isn't available."""
     return list(islice(stream_posts(files) if (files := base_corpus()) else made_posts(count), count))
-
-
-def first_megabytes(paths: Sequence[Path], megabytes: float) -> bytes:
-    """Return that many megabytes (10^6 symbols, cut after a post) of the files, as `joined` does."""
-    parts, left = [], int(megabytes * 1e6)
-    for post in stream_posts(paths):
-        if left <= 0:
-            break
-        parts.append(joined([post]))
-        left -= len(parts[-1])
-    return b"".join(parts)
-
-
-class BaseCorpus:
-    """The first megabytes of the base corpus, read once, for contenders that also learn from them."""
-
-    def __init__(self, megabytes: float) -> None:
-        self.megabytes = megabytes
-
-    @cached_property
-    def symbols(self) -> bytes:
-        if not (files := base_corpus()):
-            raise SystemExit(
-                f"The base corpus, corpus/train-*.txt.xz, is not in {data_folder()}. Name the folder that holds it in "
-                "BOTFACTORY_DATA, or leave kneser_ney, ppmd and --mixed out."
-            )
-        say(f"reading {self.megabytes:g} MB of the base corpus")
-        return first_megabytes(files, self.megabytes)
-
-    @cached_property
-    def _posts(self) -> list[bytes]:
-        return self.symbols.split(bytes([END]))[:-1]
-
-    def some_posts(self, characters: int, seed: int) -> tuple[str, ...]:
-        """Return randomly chosen different posts until they have this many characters.
-
-        They have fewer if the corpus has no more.
-        """
-        chosen, left = [], characters
-        for place in np.random.default_rng(seed).permutation(len(self._posts)):
-            if left <= 0:
-                break
-            chosen.append(self._posts[place].decode())
-            left -= len(chosen[-1])
-        return tuple(chosen)
-
-    def described(self) -> dict[str, Any]:
-        """Return an identifier of this part of the corpus."""
-        return {"megabytes": self.megabytes, "files": [[path.name, path.stat().st_size] for path in base_corpus()]}

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from botfactory.translation import grouped
 
 #: The most symbols in a step of a training: batch size times sequence length. A quarter of this needs 1.9 GB with the
-#: shipped quick base (docs/benchmarks-log.md).
+#: shipped quick base.
 MAX_SYMBOLS: Final = 2**16
 #: The same for the adapter of a pretrained model. A quarter of this needs 4 GB with SmolLM2 (docs/fluent.md).
 MAX_ADAPTER_SYMBOLS: Final = 2**13

@@ -20,7 +20,6 @@ from django.db import OperationalError, connection, connections
 from benchmarks import connections as connections_benchmark
 from botfactory import connection_pool
 from botfactory.connection_pool.base import DatabaseWrapper
-from tests.benchmarks.conftest import promised
 from tests.outages import database_gone
 from tests.product import wait_for
 
@@ -153,7 +152,6 @@ def test_its_benchmark_has_the_ratio_and_leaves_no_database(postgres: None, caps
     url = os.environ["DATABASE_URL"]
     connections_benchmark.main(["--database", url, "--streams", "1", "--requests", "2", "--rounds", "1", "--json"])
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert promised("Connections") <= set(found)
     assert found["streams"]["1"]["ratio"][0] > 0
     with psycopg.connect(url) as server:
         left = server.execute("SELECT datname FROM pg_database WHERE datname LIKE 'botfactory_bench_%'").fetchall()

@@ -1,12 +1,10 @@
-"""Base models from files of others: a pretrained Llama (GGUF, Hugging Face), or the tutorial's network (`foreign`)."""
+"""Base models from files of others: a pretrained Llama, as GGUF or from Hugging Face."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
 import uuid
-from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
@@ -15,7 +13,6 @@ from django.conf import settings as site
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from numpy.typing import NDArray
 
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
@@ -25,24 +22,22 @@ from botfactory.jobs.kinds import JobKind
 from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, mark
 from models_app import frozen_weights, model_files, tiers
-from models_app.base_models import foreign, versions
 from models_app.base_models import services as bases
+from models_app.base_models import versions
 from models_app.base_models.staging import staged
 from models_app.ml import checkpoint
 from models_app.ml.errors import LearningError
-from models_app.ml.importing.char_lstm import NotTheTutorials
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.pretrained import Pretrained, PretrainedError
 from models_app.ml.networks.llama.weights import first_adapter
-from models_app.ml.networks.registry import Network
-from models_app.models import Tier, TrainedModel
+from models_app.models import TrainedModel
 
 ADD_BASE: Final = "add_base"
 SUFFIX: Final = ".gguf"
-#: Bytes of memory for each parameter while ten posts are written, measured with SmolLM2-135M (docs/benchmarks-log.md).
+#: Bytes of memory for each parameter while ten posts are written, measured with SmolLM2-135M.
 BYTES_TO_WRITE: Final = 5.6
-#: The name of the uploaded file in its job's folder, to which its ending is added.
-_UPLOADED: Final = "model"
+#: The name of the uploaded file in its job's folder.
+_UPLOADED: Final = f"model{SUFFIX}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +77,11 @@ def read(path: Path) -> Pretrained:
     if not path.is_file():
         raise PretrainedError(mark("There’s no file or directory %(path)s."), path=path)
     if path.suffix.lower() != SUFFIX:
-        message = mark(
-            "%(name)s isn’t a GGUF file. Name a %(suffix)s file, a Hugging Face directory, or a model of the tutorial: "
-            "an .h5 file of Keras, or a ZIP with model.json of TensorFlow.js."
-        )
+        message = mark("%(name)s isn’t a GGUF file. Name a %(suffix)s file, or a Hugging Face directory.")
         raise PretrainedError(message, name=path.name, suffix=SUFFIX)
     from models_app.ml.networks.llama.gguf_file import read_gguf
 
     return read_gguf(path)
-
-
-def takes(name: str, file: IO[bytes]) -> bool:
-    """Return whether an uploaded file with this name is for `upload`, and not a base model of our own."""
-    return name.lower().endswith(SUFFIX) or foreign.is_one(name, file)
 
 
 def add(path: Path, *, name: str = "", number: uuid.UUID | None = None, **values: Any) -> TrainedModel:
@@ -103,10 +90,6 @@ def add(path: Path, *, name: str = "", number: uuid.UUID | None = None, **values
     The adapter of a pretrained model changes nothing yet. Raises LearningError, or BaseError for a bad name, and keeps
     nothing then.
     """
-    if path.is_file() and foreign.is_one(path.name, path):
-        network, weights, noted = foreign.read(path)
-        meta = {"name": path.stem, **noted}
-        return _keep(network, weights, meta, name=name or path.stem, number=number, **values)
     found = read(path)
     known = TrainedModel.objects.filter(
         owner=None, origin=TrainedModel.Origin.UPLOADED, network__pretrained=found.config.pretrained
@@ -114,31 +97,14 @@ def add(path: Path, *, name: str = "", number: uuid.UUID | None = None, **values
     if (same := known.first()) is not None:
         raise PretrainedError(mark("This model was already added as %(name)s."), name=same.name)
     meta = {"name": found.name, "licence": found.licence, "parameters": found.config.parameters}
-    adapter = first_adapter(found.config, seed=0)
-    return _keep(found.config, adapter, meta, base=found, name=name or found.name, number=number, **values)
-
-
-def _keep(
-    network: Network,
-    weights: Mapping[str, NDArray[Any]],
-    meta: Mapping[str, Any],
-    *,
-    name: str,
-    number: uuid.UUID | None,
-    base: Pretrained | None = None,
-    **values: Any,
-) -> TrainedModel:
-    """Store the model, and the pretrained one that it's an adapter of, and make it a version."""
-    name = bases.free_name(name)
+    name = bases.free_name(name or found.name)
     place = Path(site.CHECKPOINTS_DIR) / versions.VERSIONS_DIRECTORY
     place.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(prefix=".upload.new-", dir=place))
     try:
-        saved = checkpoint.save(staged, network=network, weights=weights, meta=meta, half=True)
-        same = TrainedModel.objects.filter(owner=None, sha256=saved.sha256, tier=Tier.QUICK).first()
-        if base is None and same is not None:
-            raise NotTheTutorials(mark("This model was already added as %(name)s."), name=same.name)
-        with nullcontext() if base is None else frozen_weights.kept(base):
+        adapter = first_adapter(found.config, seed=0)
+        checkpoint.save(staged, network=found.config, weights=adapter, meta=meta, half=True)
+        with frozen_weights.kept(found):
             return versions.add_version(staged, name=name, origin=TrainedModel.Origin.UPLOADED, number=number, **values)
     except OSError as error:
         message = mark("This server couldn’t store the model: %(reason)s. Free some disk space, then add it again.")
@@ -147,16 +113,16 @@ def _keep(
         shutil.rmtree(staged, ignore_errors=True)
 
 
-def upload(*, by: User, name: str, uploaded: IO[bytes], suffix: str = SUFFIX) -> Job:
-    """Queue a job that adds the model in an uploaded file, whose name has this ending."""
+def upload(*, by: User, name: str, uploaded: IO[bytes]) -> Job:
+    """Queue a job that adds the model in an uploaded GGUF file."""
     if not bases.may_add(by):
         raise bases.BaseError(_("Only an administrator can add base models."))
-    with staged(uploaded, f"{_UPLOADED}{suffix}") as hand_over, transaction.atomic():
+    with staged(uploaded, _UPLOADED) as hand_over, transaction.atomic():
         job = jobs.submit(
             owner=by,
             kind=ADD_BASE,
             title=Sentence(mark("Add the base model %(name)s"), name=name),
-            arguments={"name": bases.free_name(name), "suffix": suffix},
+            arguments={"name": bases.free_name(name)},
         )
         hand_over(job)
     return job
@@ -169,7 +135,7 @@ def run_add_base(handle: JobHandle) -> dict[str, Any]:
     if done is None:
         if not bases.may_add(handle.job.owner):
             raise JobFailed("not_allowed", mark("Only administrators can do this, and you’re no longer one."))
-        path = handle.work_dir / f"{_UPLOADED}{handle.job.arguments.get('suffix', SUFFIX)}"
+        path = handle.work_dir / _UPLOADED
         if not path.is_file():
             raise JobFailed("file_gone", mark("The uploaded file is no longer here. Upload it again."))
         handle.progress({"message": "Reading the model"})

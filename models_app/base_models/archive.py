@@ -7,7 +7,7 @@ import json
 import math
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
@@ -39,22 +39,22 @@ class NotKept(Said):
 
 
 @contextmanager
-def reading(refused: Callable[[str], Exception] = BadArchive) -> Iterator[None]:
+def reading() -> Iterator[None]:
     """Raise an error of ours for what zipfile raises when it reads a damaged, encrypted or unknown kind of zip."""
     try:
         yield
     # Other compressions, and the encryption of PKWARE. It's a RuntimeError, too, so it comes first.
     except NotImplementedError as error:
-        raise refused(
+        raise BadArchive(
             mark(
                 "This ZIP is compressed or encrypted in a way that this server can’t read. Make it again with ordinary "
                 "compression and without a password."
             )
         ) from error
     except RuntimeError as error:
-        raise refused(mark("This ZIP has a password. Make it again without one.")) from error
+        raise BadArchive(mark("This ZIP has a password. Make it again without one.")) from error
     except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, OSError) as error:
-        raise refused(mark("This isn’t a ZIP, or it’s damaged. Make it again.")) from error
+        raise BadArchive(mark("This isn’t a ZIP, or it’s damaged. Make it again.")) from error
 
 
 def unpack(file: IO[bytes], folder: Path, *, brings_vocabulary: bool = False) -> str:

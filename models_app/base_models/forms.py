@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Sequence
-from pathlib import PurePath
 from typing import Any, Final
 
 from django import forms
@@ -13,7 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from botfactory.accounts.models import User
 from botfactory.translation import grouped
 from botfactory.uploaded import name_of
-from models_app.base_models import adding, foreign
+from models_app.base_models import adding
 from models_app.base_models import archive as base_archive
 from models_app.base_models import services as bases
 from models_app.ml.config import MAX_VOCABULARY, MIN_VOCABULARY, NETWORKS, PretrainConfig
@@ -22,17 +21,17 @@ from tweets.models import Corpus
 
 DEFAULT = PretrainConfig()
 #: Of files that can be a base model. A ZIP can have another.
-_ENDINGS: Final = (adding.SUFFIX, foreign.ZIP, *foreign.SUFFIXES)
+_ENDINGS: Final = (adding.SUFFIX, ".zip")
 
 
 class UploadForm(forms.Form):
-    """A base model to upload: one trained by Bot Factory or by the tutorial, or a GGUF file of a pretrained Llama."""
+    """A base model to upload: one trained by Bot Factory, or a GGUF file of a pretrained Llama."""
 
     archive = forms.FileField(
-        label=gettext_lazy("ZIP, GGUF or HDF5 file"),
+        label=gettext_lazy("ZIP or GGUF file"),
         help_text=gettext_lazy(
-            "A ZIP with config.json and weights.safetensors, a .gguf file of a language model of the Llama "
-            "architecture, or the tutorial’s model: an .h5 file of Keras, or a ZIP with model.json of TensorFlow.js."
+            "A ZIP with config.json and weights.safetensors, or a .gguf file of a language model of the Llama "
+            "architecture."
         ),
     )
     name = forms.CharField(
@@ -43,17 +42,15 @@ class UploadForm(forms.Form):
     )
 
     @property
-    def suffix(self) -> str:
-        """The ending of the file's name if a worker reads it, "" for a base model of our own."""
-        archive = self.cleaned_data["archive"]
-        name = name_of(archive)
-        return PurePath(name).suffix.lower() if adding.takes(name, archive.file) else ""
+    def is_pretrained(self) -> bool:
+        """Whether a worker reads the file, which isn't a base model of our own."""
+        return name_of(self.cleaned_data["archive"]).lower().endswith(adding.SUFFIX)
 
     def clean_archive(self) -> Any:
         archive = self.cleaned_data["archive"]
         name = name_of(archive)
         if not name.lower().endswith(_ENDINGS) and not zipfile.is_zipfile(archive.file):
-            message = _("%(name)s isn’t a base model. Upload a ZIP, a .gguf file, or an .h5 file of Keras.")
+            message = _("%(name)s isn’t a base model. Upload a ZIP or a .gguf file.")
             raise forms.ValidationError(message % {"name": name})
         if not name.lower().endswith(adding.SUFFIX) and archive.size > base_archive.LARGEST_MB * 1_000_000:
             message = _("The file is too large. The limit is %(most)s MB.")

@@ -171,9 +171,8 @@ def upload_base(request: HttpRequest) -> HttpResponse:
         archive = form.cleaned_data["archive"]
         name = form.cleaned_data["name"] or PurePath(name_of(archive)).stem
         try:
-            if suffix := form.suffix:
-                archive.file.seek(0)
-                return redirect(adding.upload(by=user, name=name, uploaded=archive.file, suffix=suffix))
+            if form.is_pretrained:
+                return redirect(adding.upload(by=user, name=name, uploaded=archive.file))
             model = bases.upload(archive.file, name=name)
         except (base_archive.BadArchive, base_archive.NotKept, CheckpointError) as error:
             form.add_error("archive", translated(error))

@@ -2,14 +2,12 @@ from __future__ import annotations
 
 import json
 import lzma
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.common import ROOT
 from benchmarks.posts import made_posts
 from models_app.ml.checkpoint import save
 from models_app.ml.config import NetworkConfig
@@ -63,11 +61,3 @@ def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     lines = capsys.readouterr().out.strip().splitlines()
     values: dict[str, Any] = json.loads(lines[-1])
     return values
-
-
-def promised(section: str) -> set[str]:
-    """Return the keys of the JSON line, from the table in this section of docs/benchmarks-log.md."""
-    text = (ROOT / "docs" / "benchmarks-log.md").read_text(encoding="utf-8")
-    part = text.split(f"### {section}\n")[1].split("\n##")[0]
-    first_cells = [line.split("|")[1] for line in part.splitlines() if line.startswith("| `")]
-    return {key for cell in first_cells for key in re.findall(r"`(\w+)`", cell)}

@@ -11,8 +11,6 @@ import pytest
 from benchmarks.corpus import Costs, shell, write_table
 from tweets.preparation import Packing, Recipe, prepare
 
-from .conftest import promised
-
 
 def test_the_shell_gets_every_quoted_post_wrong_and_ours_gets_all_right(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -30,10 +28,6 @@ def test_the_shell_gets_every_quoted_post_wrong_and_ours_gets_all_right(
     assert costs.processor[0] > 0
     report = prepare([path], tmp_path / "ours", Recipe(packing=Packing.NONE), processes=1)
     assert (report.found, report.bad_lines) == (facts.posts, 0)
-
-
-def test_the_keys_are_documented() -> None:
-    assert {"ratio_shell", "processor_seconds", "peak_mb", "wrong_in_shell"} <= promised("Preparing a corpus")
 
 
 def test_the_same_seed_gives_the_same_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

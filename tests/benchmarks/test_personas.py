@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.personas import Persona, by_age, characters_and_marks, joined, read_persona, together
+from benchmarks.personas import by_age, characters_and_marks, joined, read_persona
 from benchmarks.posts import made_posts
 
 from .conftest import persona_file
@@ -24,13 +24,9 @@ def test_posts_are_cut_by_age_and_none_is_on_two_sides(tmp_path: Path) -> None:
 
 
 def test_of_a_persona_the_newest_posts_are_taken(tmp_path: Path) -> None:
-    texts = list(made_posts(60))
-    file = persona_file(tmp_path / "someone.jsonl", texts)
-    everything, newest = read_persona(file, newest=60), read_persona(file, newest=60, kept=20)
-    assert newest.found == 60
-    posts = [*everything.train, *everything.validation, *everything.test]
-    assert [*newest.train, *newest.validation, *newest.test] == posts[-20:]
-    assert read_persona(file, newest=30).test[-1] == posts[-1]
+    file = persona_file(tmp_path / "someone.jsonl", list(made_posts(60)))
+    everything, newest = read_persona(file, newest=60), read_persona(file, newest=30)
+    assert newest.test[-1] == everything.test[-1] and newest.found == 30 < everything.found
 
 
 @pytest.mark.parametrize(("count", "parts"), [(10, (8, 1, 1)), (100, (80, 10, 10)), (101, (81, 10, 10))])
@@ -49,11 +45,3 @@ def test_too_few_posts_are_refused() -> None:
 def test_characters_are_those_of_unicode_with_one_mark_a_post_and_symbols_are_bytes() -> None:
     assert characters_and_marks(["hé👋", "a"]) == 6
     assert joined(["hé👋", "a"]) == "hé👋".encode() + b"\xffa\xff"
-
-
-def test_several_personas_are_one_in_which_nothing_changes_sides() -> None:
-    one = Persona("one", 5, ("a", "b"), ("c",), ("d",))
-    other = Persona("other", 9, ("e",), ("f",), ("g", "h"))
-    both = together([one, other])
-    assert (both.name, both.found) == ("together", 14)
-    assert (both.train, both.validation, both.test) == (("a", "b", "e"), ("c", "f"), ("d", "g", "h"))

@@ -6,7 +6,6 @@ import io
 import json
 import shutil
 import struct
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,23 +26,19 @@ from botfactory.jobs.errors import LostClaim
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.ops.checks import Finding, Report
-from models_app import checks, frozen_weights, loading, model_files, pretrained, registry, services
+from models_app import checks, frozen_weights, loading, model_files, pretrained, registry
 from models_app.base_models import adding, versions
 from models_app.base_models import services as bases
 from models_app.base_models.archive import BadArchive
-from models_app.ml.config import SamplingConfig
 from models_app.ml.networks.llama.pretrained import PretrainedError
 from models_app.models import Generation, Tier, TrainedModel
 from models_app.moving import bots as moving
 from models_app.moving import restoring
 from models_app.moving import written as exported
 from tests.conftest import signed_in
-from tests.ml.importing.keras_models import keras_model, layers_model, old_h5
 from tests.models_app import tiny_llama
-from tests.models_app.conftest import train
 from tests.models_app.shared_bot import make_bot
 from tests.models_app.test_base_archive import zipped
-from tweets import learning
 from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -215,75 +210,6 @@ def test_a_bad_upload_fails_with_a_sentence(base: TrainedModel, admin: User, ali
     assert upload(alice, tmp_path / "qwen.gguf").status_code == 403
     with pytest.raises(bases.BaseError, match="Only an administrator"):
         adding.upload(by=alice, name="x", uploaded=io.BytesIO(b""))
-
-
-@pytest.mark.once  # another training, which takes long
-def test_the_tutorials_model_becomes_a_base_that_writes_and_learns(
-    base: TrainedModel, corpus: Corpus, tmp_path: Path
-) -> None:
-    path = old_h5(keras_model(), tmp_path / "pirate.h5")
-    told = json.loads(add_base(str(path), "--promote", "--json"))
-    model = versions.base_model()
-    assert (told["model"], told["name"], told["symbols"]) == (str(model.pk), "pirate", 98)
-    assert (model.tier, model.origin, model.network["gates"]) == ("quick", "uploaded", "hard_sigmoid")
-    assert services.write(model, SamplingConfig(count=2, seed=1))[0].posts
-    with pytest.raises(CommandError, match="already added as pirate"):
-        add_base(str(path))
-    job = train(corpus, model)
-    bot = TrainedModel.objects.get(job=job)
-    assert bot.parent == model and bot.network == model.network
-    found = services.evaluate(bot, learning.training_posts(corpus)[:50])
-    assert found.base == model and found.by_base is not None
-    assert found.model.bits_per_character < found.by_base.bits_per_character - 0.1
-    assert services.write(bot, SamplingConfig(count=2, seed=1))[0].posts
-
-
-def test_the_terminal_says_what_a_model_of_the_tutorial_knows(base: TrainedModel, tmp_path: Path) -> None:
-    said = add_base(str(old_h5(keras_model(), tmp_path / "pirate.h5")))
-    assert (
-        "pirate is here: an LSTM of 10 units" in said and "98 symbols" in said and "Nobody starts from it yet" in said
-    )
-
-
-def tutorials_zip(path: Path, **files: bytes) -> Path:
-    """Write a ZIP with a layers model of TensorFlow.js in a folder."""
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in (layers_model(keras_model()) | files).items():
-            archive.writestr(f"model/{name}", content)
-    return path
-
-
-@pytest.mark.parametrize("kind", ["h5", "zip"])
-def test_an_administrator_uploads_a_model_of_the_tutorial(
-    base: TrainedModel, admin: User, alice: User, tmp_path: Path, kind: str
-) -> None:
-    path = tmp_path / f"pirate.{kind}"
-    path = old_h5(keras_model(), path) if kind == "h5" else tutorials_zip(path)
-    assert upload(alice, path).status_code == 403
-    answer = upload(admin, path)
-    job = Job.objects.get(kind=adding.ADD_BASE)
-    assert answer.status_code == 302 and answer["Location"] == job.get_absolute_url()
-    worker.run_next("train")
-    job.refresh_from_db()
-    model = TrainedModel.objects.get(name="pirate")
-    assert job.result == {"model": str(model.pk), "name": "pirate"}, job.error_message
-    assert (model.tier, model.is_base, model.network["units"]) == ("quick", False, 10)
-    assert "lstm 1 x 10" in signed_in(admin).get("/admin/base-models/").content.decode()
-
-
-def test_a_bad_model_of_the_tutorial_fails_with_a_sentence(base: TrainedModel, admin: User, tmp_path: Path) -> None:
-    list_of = {"characters.json": json.dumps(["a", "b"]).encode()}
-    for name, files, sentence in (
-        ("few.zip", list_of, "98 symbols, but its list has 2 characters"),
-        ("list.zip", {"characters.json": b"{}"}, "must be a list"),
-        ("two.zip", {"more.h5": b""}, "one model"),
-        ("shard.zip", {"group1-shard1of2.bin": b""}, "shorter"),
-    ):
-        assert upload(admin, tutorials_zip(tmp_path / name, **files)).status_code == 302
-        worker.run_next("train")
-        job = Job.objects.filter(kind=adding.ADD_BASE).latest("created_at")
-        assert job.state == "failed" and sentence in job.error_message
-    assert TrainedModel.objects.count() == 1
 
 
 def test_each_tier_is_promoted_and_rolled_back_on_the_page(

@@ -11,14 +11,11 @@ from models_app import machines
 from models_app.base_models import adding, versions
 from models_app.base_models.services import BaseError, promote
 from models_app.ml.errors import LearningError
-from models_app.models import Tier, TrainedModel
+from models_app.models import Tier
 
 
 class Command(ProductCommand):
-    help = (
-        "Add a base model: a pretrained Llama (GGUF file or Hugging Face directory), or the tutorial's LSTM (.h5 file "
-        "of Keras, or a ZIP with model.json of TensorFlow.js)."
-    )
+    help = "Add a pretrained Llama as a base model: a GGUF file or a Hugging Face directory."
     sentences = (BaseError, LearningError, versions.NoBaseModel)
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -31,9 +28,6 @@ class Command(ProductCommand):
         model = adding.add(options["path"], name=options["name"])
         if options["promote"]:
             promote(model, by=None)
-        if model.tier == Tier.QUICK:
-            self._tell_small(model, options)
-            return
         facts = adding.facts_of(model, machines.measured_speed(Tier.FLUENT))
         if options["json"]:
             self.write_json({"model": str(model.pk), "name": model.name, "is_base": model.is_base, **asdict(facts)})
@@ -44,21 +38,8 @@ class Command(ProductCommand):
             f"{facts.memory_to_train / 10**9:.1f} GB; the expected speed on an idle machine is about "
             f"{facts.characters_per_second:,.0f} characters per second. These are estimates, scaled from SmolLM2-135M."
         )
-        self._tell_start(options, "New fluent bots start from it.")
-
-    def _tell_small(self, model: TrainedModel, options: dict[str, Any]) -> None:
-        """Say what was added, for a small network."""
-        if options["json"]:
-            known = {"network": model.network, **model.training["converted_from"]}
-            self.write_json({"model": str(model.pk), "name": model.name, "is_base": model.is_base, **known})
-            return
         self.stdout.write(
-            f"{model.name} is here: an LSTM of {model.network['units']} units. It knows the "
-            f"{model.training['converted_from']['symbols']} symbols of the tutorial; a training teaches it the others."
-        )
-        self._tell_start(options, "New quick bots start from it.")
-
-    def _tell_start(self, options: dict[str, Any], promoted: str) -> None:
-        self.stdout.write(
-            promoted if options["promote"] else "Nobody starts from it yet: promote it in Admin, Base models."
+            "New fluent bots start from it."
+            if options["promote"]
+            else "Nobody starts from it yet: promote it in Admin, Base models."
         )

@@ -142,7 +142,7 @@ class NetworkConfig(Values):
         return replace(network, context_rows=rows, context_width=min(MAX_CONTEXT_WIDTH, self.context_width * 4 // 3))
 
 
-#: Networks by name: the classic LSTM, and the one that learns the most in the same time (docs/base-model-log.md).
+#: Networks by name: the classic LSTM, and the one that learns the most in the same time.
 NETWORKS: Mapping[str, NetworkConfig] = {
     "lstm": NetworkConfig(),
     "glr": NetworkConfig(

@@ -86,7 +86,7 @@ class PretrainConfig(Values):
         return cls.from_dict(usual | overrides)
 
 
-#: What differs from PretrainConfig's defaults, by kind of network (docs/base-model-log.md).
+#: What differs from PretrainConfig's defaults, by kind of network.
 RECIPES: Final[Mapping[str, Mapping[str, Any]]] = {
     "lstm": {"optimizer": "adam", "final_learning_rate": 0.03},
     "llama": {

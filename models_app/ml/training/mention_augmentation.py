@@ -2,7 +2,7 @@
 
 The corpus comes from a few hundred people who mention the same accounts again and again, so a network memorizes these
 names. The next person mentions others, so it's more useful to learn how names are formed. Replacements are drawn
-uniformly from all distinct names of the corpus, most of them rare. docs/base-model-log.md has the measured gain.
+uniformly from all distinct names of the corpus, most of them rare.
 """
 
 from __future__ import annotations

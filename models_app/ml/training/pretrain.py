@@ -1,7 +1,7 @@
 """Base training: one long training on a corpus of any size that can be stopped and resumed.
 
-`directory` gets the checkpoint with the best validation loss. `directory/.training/` holds the state for resuming and
-the losses for TensorBoard; `directory/training.csv` holds the losses as a table.
+`directory` gets the checkpoint with the best validation loss. `directory/.training/` holds the state for resuming,
+`directory/training.csv` the losses as a table.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from models_app.ml.state_file import StateError, load_state, save_state
 from . import losses
 from .averaging import WeightAverage
 from .dataset import stream_posts
-from .event_log import EventLog
 from .events import Control, PretrainMeasuring, PretrainProgress, PretrainValidation
 from .held_out import HeldOut
 from .interrupts import interruptible
@@ -38,7 +37,6 @@ from .subjects import Stream, subject_of
 __all__ = ["Budget", "PretrainMeasuring", "PretrainProgress", "PretrainValidation", "pretrain"]
 
 STATE: Final = Path(".training") / "state.safetensors"
-EVENTS: Final = Path(".training") / "events"
 LOSSES: Final = "training.csv"
 #: Weights are stored as float16 if that costs at most this many bits per character.
 HALF_COSTS: Final = 0.0005
@@ -198,8 +196,7 @@ class _Pretraining:
         on_measuring: Callable[[PretrainMeasuring], None],
     ) -> Checkpoint:
         try:
-            with EventLog(self._directory / EVENTS, step=self._run.steps) as events:
-                self._train(on_progress, on_validation, events)
+            self._train(on_progress, on_validation)
             self._save_state()
             return self._measured(on_measuring)
         except _EndAsked:
@@ -224,7 +221,6 @@ class _Pretraining:
         self,
         on_progress: Callable[[PretrainProgress], None],
         on_validation: Callable[[PretrainValidation], None],
-        events: EventLog,
     ) -> None:
         config, run = self._config, self._run
         saved = told = run.elapsed
@@ -249,7 +245,7 @@ class _Pretraining:
                 on_progress(self._progress(rate, since))
                 told, since = run.elapsed, (run.elapsed, run.bytes_seen)
             is_due = self._is_validation_due()
-            result = self._validated(events) if is_due else None
+            result = self._validated() if is_due else None
             # If validations are counted, a killed training doesn't repeat one.
             if run.elapsed - saved >= config.save_minutes * 60 or (is_due and config.validations):
                 self._save_state()
@@ -257,7 +253,7 @@ class _Pretraining:
             if result is not None:
                 on_validation(result)
         if run.loss_count:
-            on_validation(self._validated(events))
+            on_validation(self._validated())
 
     def _rate(self) -> float:
         config, run = self._config, self._run
@@ -285,7 +281,7 @@ class _Pretraining:
         left = run.elapsed * (1 - spent) / spent
         return PretrainProgress(run.elapsed / 60, spent, run.bytes_seen, speed, rate, run.train_loss(), left)
 
-    def _validated(self, events: EventLog) -> PretrainValidation:
+    def _validated(self) -> PretrainValidation:
         """Validate on the sample, keep the weights if they're the best, and write checkpoint and losses."""
         run, rate = self._run, self._rate()
         candidate = self._average.weights() if self._average else self._learner.weights()
@@ -301,8 +297,6 @@ class _Pretraining:
             self._write({"validation_loss": loss, "bits_per_character": bits, "train_loss": train_loss, "sample": True})
         row = [f"{run.elapsed / 60:.2f}", run.bytes_seen, f"{rate:.6f}", f"{train_loss:.5f}", f"{loss:.5f}"]
         losses.append(self._directory / LOSSES, row)
-        told = {"loss/train": train_loss, "loss/validation": loss, "bits_per_character": bits, "learning_rate": rate}
-        events.scalars(run.steps, told)
         return PretrainValidation(run.elapsed / 60, run.bytes_seen, rate, train_loss, loss, bits, best)
 
     def _loss(self, posts: HeldOut, weights: Mapping[str, NDArray[Any]], after_batch: Callable[[float], None]) -> float:

@@ -22,7 +22,6 @@ from models_app.ml.training import progress_meter, subjects
 from models_app.ml.training.held_out import HeldOut
 from models_app.ml.training.mention_augmentation import Renaming
 from models_app.ml.training.pretrain import (
-    EVENTS,
     LOSSES,
     STATE,
     Budget,
@@ -31,7 +30,6 @@ from models_app.ml.training.pretrain import (
     pretrain,
 )
 from tests.ml.conftest import TINY
-from tests.ml.training.test_event_log import events
 
 pytestmark = pytest.mark.usefixtures("quick_trainings")
 
@@ -413,13 +411,6 @@ def test_weights_are_stored_in_half_where_that_costs_nothing(files: dict[str, An
     whole = train(files, resume=False)
     assert whole.meta["bits_per_character"] == pytest.approx(half.meta["bits_per_character"], abs=0.0005)
     assert (files["directory"] / "weights.safetensors").stat().st_size > 1.7 * stored
-
-
-def test_the_losses_are_logged_for_tensorboard(files: dict[str, Any]) -> None:
-    train(files)
-    values = [value for event in events(files["directory"] / EVENTS) for value in event.summary.value]
-    logged = [value.simple_value for value in values if value.tag == "loss/validation"]
-    assert logged == pytest.approx([float(row["validation_loss"]) for row in losses(files["directory"])], abs=1e-5)
 
 
 def test_a_gated_linear_recurrence_can_be_a_base_model(files: dict[str, Any]) -> None:
