@@ -118,7 +118,7 @@ def test_workers_have_time_to_be_heard_after_the_database_was_away(
     monkeypatch.setattr(write_lock, "PATIENCE_SECONDS", 0.05)
     settings.JOB_STALE_SECONDS = 2
     # Here, the process that keeps the others from writing is the worker and the test.
-    monkeypatch.setattr(write_lock.os, "kill", lambda pid, signal: None)
+    monkeypatch.setattr(os, "kill", lambda pid, signal: None)
     job = submit(alice)
     watch = reaper.Watch()
     watch.look()
