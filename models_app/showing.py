@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from models_app.house_bans import house_bans
+from models_app.ml.sampling.faults import best_first
 from models_app.ml.sampling.mentions import MASK
 from models_app.models import TrainedModel
 from models_app.sharing import demo
@@ -24,7 +25,8 @@ def with_samples(models: Iterable[TrainedModel], count: int = 3) -> list[Trained
 
 
 def with_last_posts(models: Iterable[TrainedModel]) -> list[TrainedModel]:
-    """Return the models of `bot_list.with_last_post`, each with the last post that it wrote in `shown_posts`.
+    """Return the models of `bot_list.with_last_post`, each with the best of the last posts that it wrote in
+    `shown_posts`.
 
     A sample post of its training takes the place of a missing one.
     """
@@ -33,14 +35,14 @@ def with_last_posts(models: Iterable[TrainedModel]) -> list[TrainedModel]:
     for model in found:
         # Early versions left masks of @names in posts.
         written = [post for post in getattr(model, "written", None) or [] if MASK not in post]
-        model.shown_posts = tuple(written[:1]) or tuple(samples_of(model, bans)[:1])
+        model.shown_posts = tuple(best_first(written)[:1]) or tuple(samples_of(model, bans)[:1])
     return found
 
 
 def with_demo_posts(model: TrainedModel | None) -> TrainedModel | None:
     """Return the demo bot with its latest posts in `shown_posts`; None stays None."""
     if model is not None:
-        model.shown_posts = tuple(demo.posts_of(model)[:4])
+        model.shown_posts = tuple(best_first(demo.posts_of(model))[:4])
     return model
 
 

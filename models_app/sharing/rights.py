@@ -19,6 +19,7 @@ from models_app.columns import set_columns
 from models_app.guards import is_version
 from models_app.house_bans import house_bans
 from models_app.ml.sampling.banned_words import HouseBanList
+from models_app.ml.sampling.faults import best_first
 from models_app.ml.sampling.mentions import MASK, without
 from models_app.models import TrainedModel
 from tweets.cleaning import personal
@@ -219,13 +220,13 @@ def figures_of(model: TrainedModel) -> dict[str, Any] | None:
 
 
 def samples_of(model: TrainedModel, bans: HouseBanList | None = None) -> list[str]:
-    """Return sample posts that it wrote when it was finished or shared: no copies, without @names.
+    """Return sample posts that it wrote when it was finished or shared, the best first: no copies, without @names.
 
     Bots of early versions have those of the epoch that was kept. Leaves out posts with phrases that have been banned
     since, and those with personal data that early versions kept. `bans`: the current list, for whoever asks about many.
     """
     epochs = {epoch["epoch"]: epoch.get("samples", []) for epoch in model.history}
-    return presentable(model.samples, bans) or presentable(epochs.get(model.kept_epoch, []), bans)
+    return best_first(presentable(model.samples, bans) or presentable(epochs.get(model.kept_epoch, []), bans))
 
 
 def presentable(posts: Iterable[str], bans: HouseBanList | None = None) -> list[str]:

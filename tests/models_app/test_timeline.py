@@ -221,3 +221,13 @@ def test_the_dashboard_says_what_needs_the_person(bot: TrainedModel, alice: User
     Job.objects.filter(trained_model=bot).update(**failed)
     page = client.get("/").content.decode()
     assert "Needs you" in page and "The disk is full." in page
+
+
+def test_cards_previews_and_lists_show_posts_without_faults_first(bot: TrainedModel, alice: User) -> None:
+    faulty, good, other = "Today I want to say:", "I ran all the way home.", "The kettle sings today."
+    with_samples(bot, faulty, good, other)
+    assert sharing.samples_of(bot) == [good, other, faulty]
+    assert showing.with_samples([bot], 2)[0].shown_posts == (good, other)
+    wrote(bot, alice, faulty, other)
+    listed = bot_list.with_last_post(TrainedModel.objects.filter(pk=bot.pk), alice)
+    assert showing.with_last_posts(listed)[0].shown_posts == (other,)

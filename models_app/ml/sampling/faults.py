@@ -7,7 +7,7 @@ often readers found sense in written ones with it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from models_app.ml.words import words
@@ -71,6 +71,24 @@ FAULTS: Final[dict[str, Callable[[str], bool]]] = {
     "short": _says_nothing,
     "repeats": _repeats,
 }
+
+
+def best_first(posts: Iterable[str]) -> list[str]:
+    """Return the posts in the order in which to show some of them.
+
+    Those without a fault come first, and of these the first with each two words at its beginning.
+    """
+    begun = set[tuple[str, ...]]()
+
+    def rank(post: str) -> int:
+        if fault_of(post) is not None:
+            return 2
+        beginning = tuple(words(post)[:2])
+        is_new = beginning not in begun
+        begun.add(beginning)
+        return 0 if is_new else 1
+
+    return sorted(posts, key=rank)
 
 
 def fault_of(post: str) -> str | None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from models_app.ml.sampling.faults import FAULTS, fault_of
+from models_app.ml.sampling.faults import FAULTS, best_first, fault_of
 
 FAULTY = {
     "repost": ["RT this if you agree with me", "RT: my cat is the best"],
@@ -56,3 +56,11 @@ def test_these_posts_have_none(post: str) -> None:
 
 def test_each_fault_has_examples() -> None:
     assert set(FAULTY) == set(FAULTS)
+
+
+def test_whoever_shows_some_posts_shows_those_without_faults_that_begin_differently() -> None:
+    good, alike, other = "I ran all the way home.", "I ran out of tea again.", "The kettle sings today."
+    faulty = "Today I want to say:"
+    assert fault_of(faulty) and not any(map(fault_of, (good, alike, other)))
+    assert best_first([faulty, good, alike, other]) == [good, other, alike, faulty]
+    assert best_first([]) == []
