@@ -1,4 +1,4 @@
-"""Which kind of bot suits the language of the posts.
+"""Which kind of bot suits the language of the posts, and which written posts are in another one.
 
 SmolLM2, on which fluent bots build, has read mostly English. In other languages, too, fluent bots predict posts better
 than quick ones. But unless they have learned many, they often write English (docs/tiers.md).
@@ -7,7 +7,7 @@ than quick ones. But unless they have learned many, they often write English (do
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from models_app.models import Tier, TrainedModel
 from tweets import report as reports
+from tweets.cleaning.language import language_of
 from tweets.models import Corpus
 
 #: The sha256 of SmolLM2's file.
@@ -29,6 +30,12 @@ class Advice:
 
     tier: Tier
     sentence: str
+
+
+def foreign_to(corpus: Corpus | None) -> Callable[[str], bool] | None:
+    """Return what tells a post that is clearly in none of the corpus's languages, or None if they aren't known."""
+    known = reports.usual_languages(corpus.report) if corpus is not None else frozenset[str]()
+    return (lambda post: language_of(post) not in {None, *known}) if known else None
 
 
 def advice_for(corpus: Corpus, bases: Iterable[TrainedModel]) -> Advice | None:

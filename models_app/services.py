@@ -21,6 +21,7 @@ from botfactory.rest import idempotency
 from models_app import guards, loading, model_files, tiers
 from models_app.base_models import versions
 from models_app.house_bans import house_bans
+from models_app.language_advice import foreign_to
 from models_app.ml.config import SamplingConfig
 from models_app.ml.evaluation import evaluation
 from models_app.ml.evaluation.evaluation import Evaluation
@@ -326,7 +327,9 @@ def write(model: TrainedModel, sampling: SamplingConfig) -> tuple[Writing, float
     """Return posts by `model`, written in this process, and the seconds that it took."""
     started = time.perf_counter()
     guard = guards.guard_of(model) if sampling.copy_guard else None
-    writing = loading.sampler_of(model).generate(sampling, guard=guard, house=house_bans(), personal=personal.adds)
+    writing = loading.sampler_of(model).generate(
+        sampling, guard=guard, house=house_bans(), personal=personal.adds, is_foreign=foreign_to(model.corpus)
+    )
     return writing, time.perf_counter() - started
 
 

@@ -238,6 +238,13 @@ def languages(report: Mapping[str, Any]) -> list[LanguageShare]:
     return [share for share in shares if share.percent >= 1]
 
 
+def usual_languages(report: Mapping[str, Any]) -> frozenset[str]:
+    """Return the codes of the languages of at least 1 % of the posts, or none if too few have a clear language."""
+    found = report.get("languages", ())
+    total = sum(count for _, count in found)
+    return frozenset(code for code, count in found if total >= _MIN_RECOGNIZED and 100 * count >= total)
+
+
 def main_language(report: Mapping[str, Any]) -> str | None:
     """Return the code of the language of most posts whose language can be recognized, or None if there's no such one.
 

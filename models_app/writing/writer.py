@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from botfactory.translation import stored
 from models_app import services
 from models_app.house_bans import house_bans
+from models_app.language_advice import foreign_to
 from models_app.ml.config import SamplingConfig
 from models_app.ml.sampling.outcome import Writing
 from models_app.models import Tier
@@ -231,6 +232,7 @@ class Writer:
                 guard=guard,
                 house=house_bans(),
                 personal=personal.adds,
+                is_foreign=foreign_to(model.corpus),
                 on_post=partial(self._tell_post, held),
                 on_beginnings=partial(self._tell_beginnings, held) if request.beginnings else None,
             )

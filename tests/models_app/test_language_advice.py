@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from botfactory.jobs.models import Job
 from models_app import language_advice
-from models_app.language_advice import SMOLLM2, advice_for
+from models_app.language_advice import SMOLLM2, advice_for, foreign_to
 from models_app.models import Tier, TrainedModel
 from tests.conftest import signed_in
 from tweets.models import Corpus
@@ -50,6 +50,15 @@ def test_posts_that_are_not_clearly_in_another_language_get_no_advice(languages:
 def test_without_smollm2_there_is_nothing_to_advise() -> None:
     german = posts_in(("de", 300))
     assert advised(german, QUICK) is None and advised(german, OTHER, QUICK) is None
+
+
+def test_a_post_is_foreign_if_it_is_clearly_in_no_language_of_the_posts() -> None:
+    german = "Das ist aber nicht so gut, wie ich es mir gedacht habe."
+    of_english, of_both = foreign_to(posts_in(("en", 300), ("de", 2))), foreign_to(posts_in(("en", 300), ("de", 4)))
+    assert of_english is not None and of_both is not None
+    assert of_english(german) and not of_both(german) and of_both("C’est la vie, mais je ne suis pas avec vous.")
+    assert not of_english("This is not as good as I thought it would be.") and not of_english("Schmetterling 🦋")
+    assert foreign_to(None) is foreign_to(posts_in(("en", 3))) is foreign_to(posts_in()) is None
 
 
 @pytest.mark.django_db(transaction=True)

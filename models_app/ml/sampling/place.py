@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,10 +19,14 @@ ROUNDS: Final = 2
 
 @dataclass(slots=True)
 class Place:
-    """topic: what the post is to be about; drafts: those that may be shown; tries: the others, by the reason for their
-    rejection; running: those that are being drawn."""
+    """What the post is to be about, and what has been drawn for it.
+
+    is_foreign: tells a post in another language than the person's; drafts: those that may be shown; tries: the others,
+    by the reason for their rejection; running: those that are being drawn.
+    """
 
     topic: Topic | None = None
+    is_foreign: Callable[[str], bool] | None = None
     drafts: list[Draft] = field(default_factory=list)
     tries: Counter[str] = field(default_factory=Counter)
     running: int = 0
@@ -49,11 +54,14 @@ class Place:
         if len(self.drafts) == 1:
             return self.drafts[0]
         return max(
-            self.drafts, key=lambda draft: (fault_of(draft.post) is None, self._has_topic(draft.post), judged(draft))
+            self.drafts, key=lambda draft: (not self._has_fault(draft.post), self._has_topic(draft.post), judged(draft))
         )
 
     def _is_good(self, post: str) -> bool:
-        return fault_of(post) is None and self._has_topic(post)
+        return not self._has_fault(post) and self._has_topic(post)
+
+    def _has_fault(self, post: str) -> bool:
+        return fault_of(post) is not None or (self.is_foreign is not None and self.is_foreign(post))
 
     def _has_topic(self, post: str) -> bool:
         return self.topic is None or self.topic.is_of(post)

@@ -101,6 +101,7 @@ class Sampler:
         house: HouseBanList | None = None,
         personal: HasPersonal | None = None,
         accept: Callable[[str], bool] | None = None,
+        is_foreign: Callable[[str], bool] | None = None,
         on_post: OnPost | None = None,
         cut: bool = False,
         proceed: Callable[[], None] | None = None,
@@ -119,8 +120,9 @@ class Sampler:
         end mark was most likely.
 
         With `config.best_of`, so many drafts are drawn for each post, and the one that makes most sense is kept
-        (`sense`). Drafts with `faults`, and those that don't mention `config.about`, are kept only if there are no
-        others after two rounds. They begin differently and repeat each other less (`variety`).
+        (`sense`). Drafts with `faults`, those that `is_foreign` finds in another language and those that don't mention
+        `config.about` are kept only if there are no others after two rounds. They begin differently and repeat each
+        other less (`variety`).
 
         With `cut`, posts that don't end are cut instead of rejected. After `seconds`, the result is what there is by
         then.
@@ -135,6 +137,7 @@ class Sampler:
             house=house,
             personal=personal,
             accept=accept,
+            is_foreign=is_foreign,
             on_post=on_post,
             cut=cut,
         )
@@ -180,6 +183,7 @@ class Sampler:
         house: HouseBanList | None = None,
         personal: HasPersonal | None = None,
         accept: Callable[[str], bool] | None = None,
+        is_foreign: Callable[[str], bool] | None = None,
         on_post: OnPost | None = None,
         on_beginnings: OnBeginnings | None = None,
         cut: bool = False,
@@ -224,7 +228,7 @@ class Sampler:
 
         rng = np.random.default_rng(config.seed)
         topic = Topic.of(config.about, self._vocabulary) if config.about else None
-        places = [Place(topic) for _ in range(config.posts_to_write)]
+        places = [Place(topic, is_foreign) for _ in range(config.posts_to_write)]
         if config.is_greedy:
             places[0].running = 1
             row = Row.begun(prompt, next(numbers), 0)

@@ -144,3 +144,11 @@ def test_what_the_judge_goes_by() -> None:
     found = features(Draft("So so GOOD! #cats", (2.0, 5.0, 1.0, 4.0)))
     expected = [12, 2, 5, 11 / 3, 12 / 18, 3 / 4, 5 / 17, 1 / 17, 1, math.log(17)]
     assert found.tolist() == pytest.approx(expected)
+
+
+def test_a_draft_in_another_language_is_shown_only_if_all_are() -> None:
+    own, foreign = Draft("I like my cat", (1.0, 2.0)), Draft("ich mag meine Katze", (0.1, 0.1))
+    found = Place(is_foreign=lambda post: "Katze" in post, drafts=[foreign], rounds=1)
+    assert not found.is_decided(3) and found.best() == foreign
+    found.drafts.append(own)
+    assert found.is_decided(3) and found.best() == own

@@ -97,18 +97,18 @@ def test_a_draft_about_the_topic_comes_first_unless_it_has_a_fault() -> None:
         draft("The dog went home.", 9.0),
         draft("The dog and the"),
     )
-    assert Place(None, [sensible, wild]).best() == sensible
-    assert Place(DOGS, [sensible, wild, faulty]).best() == wild
-    assert Place(DOGS, [sensible, faulty]).best() == sensible
+    assert Place(None, drafts=[sensible, wild]).best() == sensible
+    assert Place(DOGS, drafts=[sensible, wild, faulty]).best() == wild
+    assert Place(DOGS, drafts=[sensible, faulty]).best() == sensible
 
 
 def test_if_no_draft_is_about_the_topic_there_is_another_round() -> None:
-    place = Place(DOGS, [draft("We went home and had tea.")], rounds=1)
+    place = Place(DOGS, drafts=[draft("We went home and had tea.")], rounds=1)
     assert not place.is_decided(3)
     place.drafts.append(draft("The dog went home."))
     assert place.is_decided(3)
-    assert Place(DOGS, [draft("We went home and had tea.")], rounds=2).is_decided(3)
-    assert Place(DOGS, [draft("We went home and had tea.")], rounds=1).is_decided(1)
+    assert Place(DOGS, drafts=[draft("We went home and had tea.")], rounds=2).is_decided(3)
+    assert Place(DOGS, drafts=[draft("We went home and had tea.")], rounds=1).is_decided(1)
 
 
 def test_a_quick_bot_says_that_it_takes_no_topic() -> None:
