@@ -33,7 +33,7 @@ from tweets import report as reports
 from tweets.cleaning import personal
 from tweets.cleaning.rules import Links
 
-#: The words to choose topics from, the shortest topic in characters, and how many pages suggest.
+#: For suggested topics: how many frequent words to choose from, the shortest word, and how many to suggest.
 _LOOKED_AT, _SHORTEST_TOPIC, _TOPICS = 20, 4, 5
 
 
@@ -372,7 +372,7 @@ def card_posts_for_user(user: Any, model: TrainedModel) -> dict[int, str]:
 
 
 def usual_topics_for_user(user: User | None, model: TrainedModel) -> list[str]:
-    """Return up to five words that the posts of a fluent bot's person have most often. Only for the owner."""
+    """Return up to five frequent words of the posts that a fluent bot learned. Only for its owner."""
     if user is None or model.owner_id != user.pk or model.corpus is None or model.tier != Tier.FLUENT:
         return []
     bans = house_bans()

@@ -51,7 +51,7 @@ class Watch:
             return False
         holder = holder_now()
         if holder is None or holder != self._holder:
-            self._holder, self._since = holder, time.monotonic() - PATIENCE_SECONDS
+            self._holder, self._since = holder, time.monotonic()
         elif (seconds := time.monotonic() - self._since) >= settings.JOB_STALE_SECONDS:
             _end(holder, seconds)
         return True

@@ -164,6 +164,9 @@ def write(
     """
     require_columns(columns)
     same = services.seeded(replace(sampling, count=min(sampling.count, MAX_POSTS)))
+    # Before any column writes.
+    for column in columns:
+        services.require_possible(column.choice.model, same)
     return [
         replace(
             column,

@@ -60,6 +60,11 @@ def test_a_quick_bot_says_that_it_takes_none(alice: User, base: TrainedModel, fl
     page = client.get(f"/models/{base.pk}/").content.decode()
     assert 'name="about"' not in page and "Fluent bots can be told what to write about; quick ones can’t." in page
     assert 'name="about"' in client.get(f"/models/{fluent.pk}/").content.decode()
+    # Without JavaScript, neither column of a comparison writes.
+    body = {"bot": [str(fluent.pk), str(base.pk)], "temperature": ["", ""], "about": "dogs"}
+    answer = client.post("/compare/", body)
+    assert answer.status_code == 400 and "Quick bots can’t be told a topic." in answer.content.decode()
+    assert not Generation.objects.exists()
     with pytest.raises(CommandError, match="Quick bots can’t be told a topic"):
         call_command("generate", str(base.pk), "--about", "dogs")
 

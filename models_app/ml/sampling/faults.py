@@ -76,7 +76,7 @@ FAULTS: Final[dict[str, Callable[[str], bool]]] = {
 def best_first(posts: Iterable[str]) -> list[str]:
     """Return the posts in the order in which to show some of them.
 
-    Those without a fault come first, and of these the first with each two words at its beginning.
+    Those without a fault come first. Of these, posts whose first two words no earlier one has come before the others.
     """
     begun = set[tuple[str, ...]]()
 

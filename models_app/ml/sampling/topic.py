@@ -18,20 +18,20 @@ import numpy as np
 from models_app.ml.vocabulary import Vocabulary
 from models_app.ml.words import words
 
-#: A word that is rarer than a token of this rank can be a topic.
+#: Only words rarer than the token of this rank can be topics.
 COMMON: Final = 1800
 #: The most words of a topic that posts are compared with, and the share of them that a post about it has.
 _MOST, _ENOUGH = 4, 0.5
-#: Two forms of a word share at least so many letters at the beginning. What follows is an ending.
+#: Two forms of a word have at least this many letters in common at the beginning, then one of these endings.
 _SHARED: Final = 3
 _ENDING: Final = re.compile(r"e?s|ed|ers?|e[nm]|ings?|[ey]|i?ly|ies|ied|ier|ity|ally|al|")
-#: The last shared letter is doubled before some.
+#: Endings before which the last common letter is doubled ("run", "running").
 _DOUBLED: Final = re.compile(r"(.)\1(?:ing|ed|ers?|y)")
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic that is asked for. words: its rarest ones, folded; empty if it has none."""
+    """A topic that is asked for. words: its rarest words, folded; without any, every post is about it."""
 
     words: tuple[str, ...]
 
