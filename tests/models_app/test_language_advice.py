@@ -9,11 +9,16 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
-from models_app import language_advice
+from models_app import instant, language_advice, services
 from models_app.language_advice import SMOLLM2, advice_for, foreign_to
+from models_app.ml.config import SamplingConfig
 from models_app.models import Tier, TrainedModel
 from tests.conftest import signed_in
+from tests.models_app.conftest import import_posts
+from tests.models_app.test_instant import made
+from tests.rest.helpers import Program
 from tweets.models import Corpus
 
 FLUENT = TrainedModel(tier=Tier.FLUENT, network={"kind": "llama", "pretrained": SMOLLM2})
@@ -98,3 +103,24 @@ def test_the_terminal_says_it_before_a_training(
     with pytest.raises(CommandError):
         call_command("fine_tune", str(corpus.pk), "--tier", "fluent", "--owner", "alice", stdout=told, stderr=told)
     assert "Most of these posts are in German." in told.getvalue()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_writer_prefers_drafts_in_the_languages_of_the_posts(
+    alice: User, fluent: TrainedModel, writer: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The tiny model writes in no language.
+    monkeypatch.setattr(language_advice, "language_of", lambda post: "en" if len(post) % 2 else "de")
+    bot = made(instant.make(owner=alice, corpus=import_posts(alice)))
+    asked = {"n": 5, "seed": 4, "max_characters": 60}
+
+    def written(*languages: tuple[str, int]) -> list[str]:
+        report = {"languages": [list(each) for each in languages]}
+        Corpus.objects.filter(pk=bot.corpus_id).update(report=report)
+        posts: list[str] = Program(alice).post(f"/models/{bot.pk}/generate", asked).json()["posts"]
+        here = SamplingConfig(count=5, seed=4, max_characters=60)
+        assert services.write(TrainedModel.objects.get(pk=bot.pk), here)[0].posts == posts
+        return posts
+
+    english, german = written(("en", 300)), written(("de", 300))
+    assert sum(len(post) % 2 for post in english) > sum(len(post) % 2 for post in german) and len(german) == 5
