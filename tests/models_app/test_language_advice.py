@@ -111,12 +111,13 @@ def test_a_writer_prefers_drafts_in_the_languages_of_the_posts(
 ) -> None:
     # The tiny model writes in no language.
     monkeypatch.setattr(language_advice, "language_of", lambda post: "en" if len(post) % 2 else "de")
-    bot = made(instant.make(owner=alice, corpus=import_posts(alice)))
+    corpus = import_posts(alice)
+    bot = made(instant.make(owner=alice, corpus=corpus))
     asked = {"n": 5, "seed": 4, "max_characters": 60}
 
     def written(*languages: tuple[str, int]) -> list[str]:
         report = {"languages": [list(each) for each in languages]}
-        Corpus.objects.filter(pk=bot.corpus_id).update(report=report)
+        Corpus.objects.filter(pk=corpus.pk).update(report=report)
         posts: list[str] = Program(alice).post(f"/models/{bot.pk}/generate", asked).json()["posts"]
         here = SamplingConfig(count=5, seed=4, max_characters=60)
         assert services.write(TrainedModel.objects.get(pk=bot.pk), here)[0].posts == posts
