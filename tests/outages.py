@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
-from django.db import connection
+from asgiref.sync import SyncToAsync
+from django.db import connection, connections
 
 
 @contextmanager
@@ -29,3 +30,5 @@ def database_gone() -> Iterator[None]:
             yield
         finally:
             server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'.encode())
+    # The thread of asynchronous tests would keep its dead connection for the next one.
+    SyncToAsync.single_thread_executor.submit(connections.close_all).result()
