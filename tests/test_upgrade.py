@@ -1,4 +1,4 @@
-"""Data of the version before issue 18 (commit 5354a94, `tests/data/make_before_18.py`) keeps working."""
+"""Data of version 0.1.0 (`tests/data/make_0_1_0.py`) keeps working."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-DATA = Path(__file__).parent / "data/before_18.tar.xz"
+DATA = Path(__file__).parent / "data/0_1_0.tar.xz"
 
 
 @pytest.mark.skipif(bool(os.environ.get("DATABASE_URL")), reason="the kept database is one of SQLite")

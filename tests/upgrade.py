@@ -29,9 +29,8 @@ def go_on(expected: dict[str, Any]) -> dict[str, Any]:
 
     corpus = Corpus.objects.get()
     bot = TrainedModel.objects.get(owner=corpus.owner)
-    posts = services.generate(
-        model=bot, owner=corpus.owner, sampling=SamplingConfig(**expected["sampling"], mask_mentions=False)
-    ).posts
+    sampling = SamplingConfig(**expected["sampling"])
+    posts = services.generate(model=bot, owner=corpus.owner, sampling=sampling).posts
     has_guard = loading.load_guard(bot) is not None
 
     from models_app.ml.training import prebuilt

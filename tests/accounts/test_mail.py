@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import base64
 import re
-from importlib import import_module
 from io import StringIO
 from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
-from django.apps import apps
 from django.conf import LazySettings
 from django.core import mail
 from django.core.cache import cache
@@ -248,17 +246,6 @@ def test_an_administrator_chooses_the_main_address_and_deletes_others(alice: Use
     assert alice.email == ""
     # Their own page shows the address, but doesn't change it.
     assert 'name="email"' not in desk.get(f"/admin/accounts/user/{alice.pk}/change/").content.decode()
-
-
-def test_an_upgrade_forgets_addresses_that_were_corrected(alice: User, bob: User, admin: User) -> None:
-    EmailAddress.objects.create(user=alice, email="other@example.org", verified=True)
-    EmailAddress.objects.create(user=alice, email="right@example.org", primary=True)
-    EmailAddress.objects.create(user=bob, email="bob@example.org", primary=True)
-    for user, email in ((alice, "wrong@example.org"), (bob, "Bob@example.org"), (admin, "no-row@example.org")):
-        User.objects.filter(pk=user.pk).update(email=email)
-    import_module("botfactory.accounts.migrations.0015_copies_of_addresses").forwards(apps, None)
-    found = dict(User.objects.values_list("username", "email"))
-    assert found == {"alice": "right@example.org", "bob": "Bob@example.org", "admin": "no-row@example.org"}
 
 
 def test_mail_goes_by_the_server_and_what_it_does_not_take_is_told(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import pytest
-from django.apps import apps
 from django.conf import settings
 from django.db import transaction
 
@@ -92,34 +89,6 @@ def test_sharing_ends_for_descendants_and_an_opt_out_still_finds_them(
     assert opt_out.losses(*JANE).made["bots"] == (1 if gone == "bot" else 2)
     opt_out.add(network=JANE[0], handle=JANE[1], by=admin)
     assert not TrainedModel.objects.filter(pk=second.pk).exists() and not path.exists()
-
-
-def test_an_upgrade_fills_in_what_is_known_and_ends_what_is_not(
-    first: TrainedModel, second: TrainedModel, base: TrainedModel
-) -> None:
-    TrainedModel.objects.update(learned_accounts=[])
-    assert second.corpus is not None
-    orphan = make_bot(second.corpus, base, name="Orphan")
-    TrainedModel.objects.filter(pk=orphan.pk).update(parent=None, parent_name="alice/gone", visibility="public")
-    import_module("models_app.migrations.0019_learned_accounts").forwards(apps, None)
-    found = {model.name: (model.learned_accounts, model.visibility) for model in TrainedModel.objects.all()}
-    assert found["First"] == ([list(JANE)], "private") and found["Second"] == ([list(JANE)], "public")
-    assert found["Orphan"] == ([], "private")
-
-
-def test_an_upgrade_fills_in_the_accounts_of_versions_and_of_bots_that_started_from_them(
-    of_jane: Corpus, second: TrainedModel, base: TrainedModel
-) -> None:
-    version = base
-    TrainedModel.objects.filter(pk=version.pk).update(corpus=of_jane)
-    assert second.corpus is not None
-    bot = make_bot(second.corpus, version, name="Of the version")
-    import_module("models_app.migrations.0020_accounts_of_versions").forwards(apps, None)
-    found = {model.pk: model.learned_accounts for model in TrainedModel.objects.all()}
-    assert found[version.pk] == found[bot.pk] == found[second.pk] == [list(JANE)]
-    TrainedModel.objects.filter(pk=version.pk).update(corpus=None)
-    import_module("models_app.migrations.0020_accounts_of_versions").forwards(apps, None)
-    assert found == {model.pk: model.learned_accounts for model in TrainedModel.objects.all()}
 
 
 def show_samples(job: Job) -> None:

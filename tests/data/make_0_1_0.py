@@ -1,7 +1,6 @@
-"""Make before_18.tar.xz: what commit 5354a94, the last one before issue 18, keeps in its database and its folders.
+"""Make 0_1_0.tar.xz: what version 0.1.0 keeps in its database and its folders. Run it in the tree of that version:
 
-    git worktree add /tmp/before 5354a94 && cd /tmp/before
-    PYTHONPATH=. /path/to/.venv/bin/python /path/to/tests/data/make_before_18.py /path/to/tests/data/before_18.tar.xz
+    PYTHONPATH=. .venv/bin/python tests/data/make_0_1_0.py tests/data/0_1_0.tar.xz
 
 It contains a small base model, a corpus of made-up posts, a bot trained on it, a waiting fine-tune, and a fine-tune
 that lost its worker after its first epoch. `expected.json` records what the bot writes.
@@ -35,20 +34,22 @@ def prepare() -> None:
     import django
 
     django.setup()
-    # Modules of the old tree. They have other names now.
-    cards: Any = import_module("models_app.ml.report_card")
+    cards: Any = import_module("models_app.ml.evaluation.report_card")
     cards.POSTS = cards.LEARNED_BY_CLASSIFIER = 20
 
 
 def save_base(checkpoints: Path) -> None:
     """Save an untrained base model of a few kilobytes, whose posts end after some 35 characters."""
-    config, networks = import_module("models_app.ml.config"), import_module("models_app.ml.kinds")
-    checkpoint = import_module("models_app.ml.checkpoint")
+    from models_app.ml import checkpoint
+    from models_app.ml.config import NetworkConfig
+    from models_app.ml.networks.registry import kind_of
+    from models_app.ml.vocabulary import UTF8_BYTES
+
     network = replace(
-        config.NetworkConfig(embedding=4, units=4), kind="glr", contexts=(2, 0), context_rows=16, context_width=2
+        NetworkConfig(embedding=4, units=4), kind="glr", contexts=(2, 0), context_rows=16, context_width=2
     )
-    weights = networks.kind_of(network).first_weights(network, 7)
-    weights["output_bias"][import_module("models_app.ml.vocabulary").END] = 2
+    weights = kind_of(network).first_weights(network, 7)
+    weights["output_bias"][UTF8_BYTES.end] = 2
     checkpoint.save(checkpoints / "base", network=network, weights=weights, meta={"name": "base"})
 
 
@@ -60,7 +61,8 @@ def make() -> None:
     from botfactory.jobs import reaper, worker
     from botfactory.jobs.models import Job
     from models_app import services, trainings
-    from models_app.models import TrainedModel
+    from models_app.base_models import versions
+    from models_app.models import Tier, TrainedModel
     from tests.fakes.posts import make_posts
     from tweets import services as corpora
     from tweets.models import Corpus
@@ -71,7 +73,7 @@ def make() -> None:
     text = "\n".join(make_posts(120, seed=1))
     imported = corpora.import_text(owner=alice, text=text, name="Posts", run_here=True)
     worker.run_claimed(imported)
-    corpus, base = Corpus.objects.get(), import_module("models_app.registry").base_model()
+    corpus, base = Corpus.objects.get(), versions.base_model(Tier.QUICK)
 
     def fine_tune(name: str, epochs: int, run_here: bool = False) -> Job:
         return trainings.fine_tune(
