@@ -1,4 +1,4 @@
-"""How fast fluent bots write: steps in ONNX Runtime, as on a processor, against TensorFlow, as on a GPU, and llama.cpp.
+"""How fast fluent bots write: steps in ONNX Runtime against llama.cpp.
 
     python -m benchmarks.decoding --rows 1 10 --rounds 5 --posts ../shared/data/personas/SenSanders.jsonl.gz
 
@@ -64,13 +64,6 @@ def with_phrases(base: Path, pretrained: Path, rows: int, posts: Path) -> common
     return _contender(Recalling(stepper, Phrases.of(encoded, network.end), network.end), rows, symbols)
 
 
-def in_tensorflow(base: Path, pretrained: Path, rows: int) -> common.Contender:
-    from models_app.ml.networks.llama.loaded import decoder
-
-    network, weights = _taken_apart(loaded(base, pretrained))
-    return _contender(LlamaStepper(decoder(network), weights), rows)
-
-
 def in_llama_cpp(base: Path, gguf: Path, rows: int) -> common.Contender:
     # Imported late: only this contender needs it.
     import xllamacpp
@@ -130,7 +123,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for rows in options.rows:
         contenders = {
             OURS: common.in_own_process(in_onnx_runtime, options.base, options.pretrained, rows),
-            "TensorFlow": common.in_own_process(in_tensorflow, options.base, options.pretrained, rows),
             "llama.cpp": common.in_own_process(in_llama_cpp, options.base, options.gguf, rows),
         }
         if options.posts is not None:

@@ -210,7 +210,7 @@ def with_context(data: bytes) -> Callable[[Files], Files]:
 
 def of_a_folder_elsewhere(inner: Files) -> Files:
     """Return an adapter whose pretrained model is named by a path."""
-    number, shape = "0" * 64, {"layers": 1, "width": 8, "heads": 2, "kv_heads": 1, "head_size": 4, "hidden": 8}
+    number, shape = "0" * 64, {"layers": 1, "width": 8, "heads": 2, "kv_heads": 1, "head_size": 16, "hidden": 8}
     known = {"vocabulary": "bpe-x", "pretrained": number, "symbols": 300, "end": 0, "rank": 2}
     network = LlamaConfig.from_dict({**known, **shape})
     with tempfile.TemporaryDirectory() as folder:

@@ -11,6 +11,8 @@ from models_app.ml.errors import BadSetting, mark
 
 #: Rank of the adapter's matrices, and the factor of its products (LoRA's alpha / rank, Hu et al. 2021).
 DEFAULT_RANK, DEFAULT_SCALE = 16, 2.0
+#: ONNX Runtime turns the positions only of heads whose size is a multiple of this.
+HEAD_STEP: Final = 16
 _SHA256: Final = re.compile("[0-9a-f]{64}")
 
 
@@ -65,12 +67,13 @@ class LlamaConfig(Values):
         whole("rank", self.rank, 0, 256)
         number("norm_epsilon", self.norm_epsilon, 0, 0.1)
         number("scale", self.scale, 0, 64)
-        if self.heads % self.kv_heads or self.head_size % 2:
+        if self.heads % self.kv_heads or self.head_size % HEAD_STEP:
             raise BadSetting(
-                mark("%(heads)s must be a multiple of %(groups)s, and %(size)s an even number."),
+                mark("%(heads)s must be a multiple of %(groups)s, and %(size)s a multiple of %(step)s."),
                 heads="heads",
                 groups="kv_heads",
                 size="head_size",
+                step=HEAD_STEP,
             )
 
     @property

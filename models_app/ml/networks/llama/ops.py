@@ -43,19 +43,3 @@ def by_head(x: Tensor, rows: Any, length: Any, kv_heads: int) -> Tensor:
 def by_place(x: Tensor) -> Tensor:
     """Return x (R, kv_heads, heads / kv_heads, T, D) as (R, T, kv_heads, heads / kv_heads, D), the way back."""
     return tf.transpose(x, (0, 3, 1, 2, 4))
-
-
-def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, kind: Any) -> Tensor:
-    """Return softmax(query key^T / sqrt(D) + mask) value, (R, K, G, T, D), products in the dtype `kind`.
-
-    query (R, K, G, T, D): G query heads share a key/value head; key, value (R, K, S, D); mask (R, T, S), 0 or very
-    negative. Vaswani et al. 2017, arXiv:1706.03762, equation 1.
-    """
-    heads, group, size = query.shape[1], query.shape[2], query.shape[4]
-    rows, length, seen = tf.shape(query)[0], tf.shape(query)[3], tf.shape(key)[2]
-    flat = tf.reshape(query * size**-0.5, [rows, heads, group * length, size])
-    scores = tf.cast(tf.matmul(tf.cast(flat, kind), tf.cast(key, kind), transpose_b=True), tf.float32)
-    scores = tf.reshape(scores, [rows, heads, group, length, seen]) + mask[:, None, None]
-    weights = tf.reshape(tf.nn.softmax(scores), [rows, heads, group * length, seen])
-    mixed = tf.cast(tf.matmul(tf.cast(weights, kind), tf.cast(value, kind)), tf.float32)
-    return tf.reshape(mixed, [rows, heads, group, length, size])

@@ -7,8 +7,7 @@ import pytest
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from models_app.ml.networks.llama import decoder as on_processor
-from models_app.ml.networks.llama import tf_decoder as on_gpu
+from models_app.ml.networks.llama.decoder import PLACES, LlamaDecoder
 from models_app.ml.networks.llama.network import LlamaNetwork, frozen_tensors
 from models_app.ml.networks.llama.stepper import LlamaStepper
 
@@ -24,19 +23,13 @@ def network(frozen: Weights, adapter: Weights) -> LlamaNetwork:
     return LlamaNetwork(TINY, frozen_tensors(frozen, "float32"), tensors)
 
 
-Decoder = on_processor.LlamaDecoder | on_gpu.TfDecoder
-PLACES = max(on_processor.PLACES, on_gpu.PLACES)
-
-
-@pytest.fixture(params=["ONNX Runtime", "TensorFlow"])
-def shared(request: pytest.FixtureRequest, frozen: Weights) -> Decoder:
-    if request.param == "TensorFlow":
-        return on_gpu.TfDecoder(TINY, frozen_tensors(frozen, "float32"))
-    return on_processor.LlamaDecoder(TINY, frozen, exact=True)
+@pytest.fixture
+def shared(frozen: Weights) -> LlamaDecoder:
+    return LlamaDecoder(TINY, frozen, exact=True)
 
 
 @pytest.fixture
-def decoder(shared: Decoder, adapter: Weights) -> LlamaStepper[Any]:
+def decoder(shared: LlamaDecoder, adapter: Weights) -> LlamaStepper[Any]:
     return LlamaStepper(shared, adapter)
 
 
@@ -100,7 +93,7 @@ def test_a_text_can_be_longer_than_the_first_cache(network: LlamaNetwork, decode
 
 
 def test_bots_share_a_graph_and_write_with_their_own_adapters(
-    shared: Decoder, frozen: Weights, adapter: Weights
+    shared: LlamaDecoder, frozen: Weights, adapter: Weights
 ) -> None:
     other = made_adapter(TINY, seed=2)
     steppers = [LlamaStepper(shared, each) for each in (adapter, other)]
@@ -112,7 +105,7 @@ def test_bots_share_a_graph_and_write_with_their_own_adapters(
         np.testing.assert_allclose(result, whole(network, symbols)[:, -1], atol=1e-4)
 
 
-def test_a_step_uses_the_adapter_of_the_bot_that_takes_it(shared: Decoder, adapter: Weights) -> None:
+def test_a_step_uses_the_adapter_of_the_bot_that_takes_it(shared: LlamaDecoder, adapter: Weights) -> None:
     one: LlamaStepper[Any] = LlamaStepper(shared, adapter)
     other: LlamaStepper[Any] = LlamaStepper(shared, made_adapter(TINY, seed=2))
     prompt, following = texts(1, 5), np.array([7])

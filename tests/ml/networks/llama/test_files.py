@@ -86,7 +86,7 @@ def spoil(path: Path, **facts: Any) -> None:
     [
         ({"model_type": "mistral"}, "the architecture 'mistral'"),
         ({"attention_bias": True}, "biases"),
-        ({"hidden_size": 8}, "shape"),
+        ({"hidden_size": 512}, "shape"),
         ({"num_hidden_layers": 3}, r"lacks .*layers\.2"),
         ({"vocab_size": 40}, "tokenizer"),
         ({"rope_scaling": {"rope_type": "yarn"}}, "scaled by 'yarn'"),

@@ -1,4 +1,4 @@
-"""Products in int8, and which decoder writes where."""
+"""Products in int8, and what writing loads."""
 
 from __future__ import annotations
 
@@ -11,24 +11,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from django.conf import settings
 from numpy.typing import NDArray
 
 from models_app.ml import checkpoint
-from models_app.ml.errors import LearningError
-from models_app.ml.networks.llama import loaded, onnx_graph, steppers
+from models_app.ml.errors import BadSetting, LearningError
+from models_app.ml.networks.llama import onnx_graph, steppers
 from models_app.ml.networks.llama.decoder import LlamaDecoder
 from models_app.ml.networks.llama.hugging_face import read_directory
 from models_app.ml.networks.llama.onnx_graph import BLOCK, ZERO, graph_of, rounded
 from models_app.ml.networks.llama.stepper import LlamaStepper
 from models_app.ml.networks.llama.store import LIBRARY
-from models_app.ml.networks.llama.tf_decoder import TfDecoder
 from models_app.ml.networks.llama.weights import first_adapter
 from models_app.ml.networks.processor import PRODUCTS_VARIABLE
 from tests.models_app.tiny_llama import hugging_face
 
-from .conftest import TINY, made_adapter, made_frozen
+from .conftest import TINY, made_adapter
 from .files import taken_into
 
 Weights = dict[str, NDArray[Any]]
@@ -102,40 +100,13 @@ def test_without_an_adapter_it_is_the_pretrained_model(frozen: Weights) -> None:
 def with_weights(monkeypatch: pytest.MonkeyPatch, frozen: Weights) -> None:
     """Let the process find these frozen weights, whichever it looks for."""
     steppers._decoder.cache_clear()
-    loaded._frozen.cache_clear()
-    loaded._decoder.cache_clear()
     monkeypatch.setattr(LIBRARY, "get", lambda _: SimpleNamespace(weights=frozen))
     monkeypatch.setattr("models_app.ml.networks.llama.int8_file.int8_of", lambda *given: None)
 
 
-def test_heads_of_another_size_are_for_tensorflow(monkeypatch: pytest.MonkeyPatch, adapter: Weights) -> None:
-    narrow = replace(TINY, width=16, head_size=4)
-    with_weights(monkeypatch, made_frozen(narrow))
-    found = steppers.stepper(narrow, made_adapter(narrow))
-    assert isinstance(found.decoder, TfDecoder)
-    assert found.step(np.array([3]), found.start(1))[0].shape == (1, TINY.symbols)
-
-
-@pytest.mark.parametrize(
-    ("has_device", "sees_gpu", "kind"),
-    [(False, True, LlamaDecoder), (True, False, LlamaDecoder), (True, True, TfDecoder)],
-)
-def test_a_gpu_is_for_tensorflow(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    frozen: Weights,
-    adapter: Weights,
-    has_device: bool,
-    sees_gpu: bool,
-    kind: type,
-) -> None:
-    device = tmp_path / "nvidiactl"
-    if has_device:
-        device.touch()
-    monkeypatch.setattr(steppers, "_GPU", device)
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind] if sees_gpu else [])
-    with_weights(monkeypatch, frozen)
-    assert isinstance(steppers.stepper(TINY, adapter).decoder, kind)
+def test_heads_that_no_decoder_can_turn_are_refused() -> None:
+    with pytest.raises(BadSetting, match="heads must be a multiple of kv_heads, and head_size a multiple of 16"):
+        replace(TINY, head_size=24)
 
 
 def test_writing_with_a_llama_loads_no_tensorflow(tmp_path: Path) -> None:
