@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from models_app import model_files, pretrained
 from models_app.ml import checkpoint
 from models_app.ml.formats import gguf_files, notes, peft_adapter
+from models_app.ml.networks.llama import store
 from models_app.ml.networks.llama.config import LlamaConfig
+from models_app.ml.vocabulary.bpe import END_MARKS, end_of
 from models_app.models import Tier, TrainedModel
 
 from .card import CARD, card_of, label_of
@@ -76,5 +78,13 @@ def _metadata(model: TrainedModel, name: str) -> dict[str, str]:
 
 
 def _card(model: TrainedModel, name: str) -> str:
-    base = pretrained.name_of(str(model.network["pretrained"]))
-    return f"{card_of(model)}\n{notes.how_to_use_adapter(name, base)}\n"
+    number = str(model.network["pretrained"])
+    return f"{card_of(model)}\n{notes.how_to_use_adapter(name, pretrained.name_of(number), _end(number))}\n"
+
+
+def _end(number: str) -> str:
+    """Return the token that begins and ends texts, or the most usual one if the pretrained model isn't here."""
+    try:
+        return end_of((pretrained.root() / number / store.TOKENIZER).read_text(encoding="utf-8")) or END_MARKS[0]
+    except (OSError, ValueError):
+        return END_MARKS[0]

@@ -104,9 +104,12 @@ def test_what_is_no_such_model_is_told_and_nothing_is_kept(base: TrainedModel, t
         (tiny_llama.gguf_file(tmp_path / "headless.gguf", heads=0), "can’t be used"),
         (tiny_llama.gguf_file(tmp_path / "heads.gguf", heads=[4, 4]), "can’t be used"),
         (tiny_llama.gguf_file(tmp_path / "double.gguf", dtype=np.float64), "can’t be used"),
-        (tiny_llama.gguf_file(tmp_path / "qwen.gguf", architecture="qwen2"), "Choose a Llama model"),
-        (tiny_llama.hugging_face(tmp_path / "bert", model_type="bert"), "Choose a Llama model"),
-        (tiny_llama.hugging_face(tmp_path / "wide", hidden_size=32), "Files of two"),
+        (
+            tiny_llama.gguf_file(tmp_path / "qwen.gguf", architecture="qwen2"),
+            "Choose a Llama, Qwen3 or dense Granite model",
+        ),
+        (tiny_llama.hugging_face(tmp_path / "bert", model_type="bert"), "Choose a Llama, Qwen3 or dense Granite model"),
+        (tiny_llama.hugging_face(tmp_path / "wide", hidden_size=128), "Files of two"),
     ]
     for path, sentence in cases:
         with pytest.raises(CommandError, match=sentence):
@@ -205,7 +208,7 @@ def test_a_bad_upload_fails_with_a_sentence(base: TrainedModel, admin: User, ali
     assert upload(admin, tiny_llama.gguf_file(tmp_path / "qwen.gguf", architecture="qwen2")).status_code == 302
     worker.run_next("train")
     job = Job.objects.get(kind=adding.ADD_BASE)
-    assert job.state == "failed" and "Choose a Llama model." in job.error_message
+    assert job.state == "failed" and "Choose a Llama, Qwen3 or dense Granite model." in job.error_message
     assert TrainedModel.objects.count() == 1
     assert upload(alice, tmp_path / "qwen.gguf").status_code == 403
     with pytest.raises(bases.BaseError, match="Only an administrator"):

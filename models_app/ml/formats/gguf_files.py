@@ -1,4 +1,4 @@
-"""Llamas for llama.cpp: an adapter as GGUF LoRA, and a pretrained model with an adapter merged into it."""
+"""Models for llama.cpp: an adapter as GGUF LoRA, and a pretrained model with an adapter merged into it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ import numpy as np
 from safetensors import safe_open
 
 from models_app.ml.networks.llama import store
-from models_app.ml.networks.llama.config import LlamaConfig
+from models_app.ml.networks.llama.config import GRANITE, GRANITE_4, LlamaConfig
 from models_app.ml.networks.llama.weights import frozen_shapes
 from models_app.ml.vocabulary.bpe import BpeVocabulary
 
-from .lora import Adapted, Array, adapted, side_by_side
+from .lora import Adapted, Array, adapted, llama_cpp_maps, side_by_side
 
 #: The longest text that a merged model is said to read. Posts are shorter.
 CONTEXT: Final = 2048
-_ARCHITECTURE: Final = "llama"
 #: The number of GGUF for files whose matrices are float16.
 _MOSTLY_FLOAT16: Final = 1
 #: How many rows are converted at once.
@@ -31,13 +30,13 @@ _TOLERANCE: Final = 1e-4
 
 def write_lora(config: LlamaConfig, weights: Mapping[str, Array], notes: Mapping[str, str], out: IO[bytes]) -> None:
     """Write the adapter to `out`; `notes` become the file's metadata."""
-    writer = _writer(notes)
+    writer = _writer(config, notes)
     writer.add_type("adapter")
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", config.scale * config.rank)
     tensors: dict[str, Array] = {}
-    for each in adapted(config, weights):
-        name = f"blk.{each.layer}.{each.map.llama_cpp}.weight"
+    for each in adapted(config, weights, llama_cpp_maps(config)):
+        name = f"blk.{each.layer}.{each.map.name}.weight"
         tensors[f"{name}.lora_a"] = each.a
         tensors[f"{name}.lora_b"] = side_by_side(each.b, config.head_size) if each.map.turns else each.b
     _write(
@@ -58,7 +57,7 @@ def write_merged(
     for a tokenizer that llama.cpp doesn't know.
     """
     vocabulary = BpeVocabulary.from_json((folder / store.TOKENIZER).read_text(encoding="utf-8"))
-    writer = _writer(notes)
+    writer = _writer(config, notes)
     writer.add_file_type(_MOSTLY_FLOAT16)
     writer.add_vocab_size(config.symbols)
     writer.add_context_length(CONTEXT)
@@ -71,6 +70,14 @@ def write_merged(
     writer.add_value_length(config.head_size)
     writer.add_rope_dimension_count(config.head_size)
     writer.add_layer_norm_rms_eps(config.norm_epsilon)
+    if config.architecture in (GRANITE, GRANITE_4):
+        writer.add_embedding_scale(config.embedding_multiplier)
+        writer.add_attention_scale(config.attention_scale)
+        writer.add_residual_scale(config.residual_multiplier)
+        writer.add_logit_scale(config.logits_scaling)
+    if config.architecture == GRANITE_4:
+        # Tells it from Granite 3, as in its publisher's files.
+        writer.add_expert_shared_feed_forward_length(config.hidden)
     for name, value in vocabulary.to_gguf().items():
         if isinstance(value, list):
             writer.add_array(name, value)
@@ -104,7 +111,10 @@ def _merged(
     for layer in range(config.layers):
         yield f"blk.{layer}.attn_norm.weight", plain(f"{layer}.attend_norm", np.float32)
         yield f"blk.{layer}.ffn_norm.weight", plain(f"{layer}.expand_norm", np.float32)
-    for each in adapted(config, weights):
+        if config.qk_norm:
+            yield f"blk.{layer}.attn_q_norm.weight", plain(f"{layer}.query_norm", np.float32)
+            yield f"blk.{layer}.attn_k_norm.weight", plain(f"{layer}.key_norm", np.float32)
+    for each in adapted(config, weights, llama_cpp_maps(config)):
         whole = shapes[f"{each.layer}.{each.map.ours}"]
 
         def matrix(each: Adapted = each) -> Array:
@@ -114,7 +124,7 @@ def _merged(
             return side_by_side(rows, config.head_size) if each.map.turns else rows
 
         outputs = len(range(*each.map.columns.indices(whole[1])))
-        yield f"blk.{each.layer}.{each.map.llama_cpp}.weight", ((outputs, whole[0]), np.float16, matrix)
+        yield f"blk.{each.layer}.{each.map.name}.weight", ((outputs, whole[0]), np.float16, matrix)
 
 
 def _numbers(array: Array) -> Array:
@@ -141,11 +151,11 @@ def _rotary(angles: Array, head_size: int) -> tuple[float, Array | None]:
     return base, None if np.allclose(stretch, 1, rtol=_TOLERANCE) else stretch.astype(np.float32)
 
 
-def _writer(notes: Mapping[str, str]) -> Any:
+def _writer(config: LlamaConfig, notes: Mapping[str, str]) -> Any:
     # Imported late: only who downloads this format needs it.
     from gguf import GGUFWriter
 
-    writer = GGUFWriter(None, _ARCHITECTURE)
+    writer = GGUFWriter(None, GRANITE if config.architecture == GRANITE_4 else config.architecture)
     for name, value in notes.items():
         writer.add_string(name, value)
     return writer

@@ -226,8 +226,8 @@ _ADAPTER: Final = (
     "probabilities."
 )
 _TOKENS: Final = (
-    "Each post begins and ends with the token `<|endoftext|>`, or the end mark of another base model. There is no chat "
-    "template: the bot continues a post, and obeys nothing."
+    "Each post begins and ends with the token `END_HERE`. There is no chat template: the bot continues a post, and "
+    "obeys nothing."
 )
 #: How fluent bots write here. By default, llama.cpp and transformers have another temperature, a top k and the like.
 _USUAL: Final = usual("llama")
@@ -244,20 +244,20 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 BASE, BOT = "folder of the base model", "folder of this file"
 tokenizer = AutoTokenizer.from_pretrained(BASE)
 model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(BASE), BOT)
-end = tokenizer.convert_tokens_to_ids("<|endoftext|>")
+end = tokenizer.convert_tokens_to_ids("END_HERE")
 post = model.generate(
     torch.tensor([[end]]), {_OF_TRANSFORMERS}, max_new_tokens=100, eos_token_id=end
 )
 print(tokenizer.decode(post[0], skip_special_tokens=True))
 ```""",
     "gguf-lora": f"""```sh
-llama-completion -m base.gguf --lora bot.lora.gguf -no-cnv {_OF_LLAMA_CPP} -p "<|endoftext|>"
+llama-completion -m base.gguf --lora bot.lora.gguf -no-cnv {_OF_LLAMA_CPP} -p "END_HERE"
 ```""",
     "gguf": f"""```sh
 llama-completion -m bot.gguf -no-cnv {_OF_LLAMA_CPP} -p "I love"
 ```
 
-The file adds the first `<|endoftext|>` by itself.""",
+The file adds the first `END_HERE` by itself.""",
 }
 _SCRIPT_ROWS: Final = """
 const CONTEXTS = CONTEXTS_HERE; // lengths in bytes; 0 is the word so far
@@ -294,9 +294,13 @@ def how_to_use(config: NetworkConfig, name: str) -> str:
     return f"## How to use this file\n\n{' '.join(reading)}\n\n{code}\n\n## What this file lacks\n\n{LACKS}"
 
 
-def how_to_use_adapter(name: str, base: str) -> str:
-    """Return how to use a fluent bot's file, as Markdown. `name`: peft, gguf-lora or gguf; `base`: the base model."""
+def how_to_use_adapter(name: str, base: str, end: str) -> str:
+    """Return how to use a fluent bot's file, as Markdown.
+
+    `name`: peft, gguf-lora or gguf; `base`: the base model; `end`: the token that begins and ends its texts.
+    """
     parts = [_TOKENS if name == "gguf" else f"{_ADAPTER.format(base=base)} {_TOKENS}", _ADAPTER_CODE[name]]
+    parts = [part.replace("END_HERE", end) for part in parts]
     return "\n\n".join(["## How to use this file", *parts, "## What this file lacks", LACKS])
 
 

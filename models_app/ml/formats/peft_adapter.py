@@ -11,7 +11,7 @@ from safetensors.numpy import save
 
 from models_app.ml.networks.llama.config import LlamaConfig
 
-from .lora import LAYERS, Array, adapted, maps_of
+from .lora import LAYERS, Array, adapted, hugging_face_maps
 
 CONFIG: Final = "adapter_config.json"
 WEIGHTS: Final = "adapter_model.safetensors"
@@ -20,6 +20,7 @@ _PREFIX: Final = f"base_model.model.{LAYERS}"
 
 def peft_files(config: LlamaConfig, weights: Mapping[str, Array], *, base: str) -> dict[str, bytes]:
     """Return the content of the files by name; `base` is the name of the pretrained model."""
+    maps = hugging_face_maps(config)
     described = {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
@@ -31,12 +32,12 @@ def peft_files(config: LlamaConfig, weights: Mapping[str, Array], *, base: str) 
         "fan_in_fan_out": False,
         "use_rslora": False,
         "use_dora": False,
-        "target_modules": [each.hugging_face.split(".")[1] for each in maps_of(config)],
+        "target_modules": [each.name.split(".")[1] for each in maps],
         "inference_mode": True,
     }
     tensors = {}
-    for each in adapted(config, weights):
-        name = f"{_PREFIX}.{each.layer}.{each.map.hugging_face}"
+    for each in adapted(config, weights, maps):
+        name = f"{_PREFIX}.{each.layer}.{each.map.name}"
         tensors[f"{name}.lora_A.weight"] = np.ascontiguousarray(each.a)
         tensors[f"{name}.lora_B.weight"] = np.ascontiguousarray(each.b)
     return {

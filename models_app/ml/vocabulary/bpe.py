@@ -30,10 +30,26 @@ END_MARKS: Final = ("<|endoftext|>", "<|end_of_text|>", "</s>")
 MAX_HEALED: Final = 4
 _CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 _BYTE_LEVEL: Final = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+#: Matches every character of a text, in words, runs of up to so many digits, and what is between them.
+_GPT_4_WORDS: Final = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}%s| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+def _by(words: str) -> dict[str, Any]:
+    """Return the pre-tokenizer that splits a text by this regular expression."""
+    split = {"type": "Split", "pattern": {"Regex": words}, "behavior": "Isolated", "invert": False}
+    return {"type": "Sequence", "pretokenizers": [split, {**_BYTE_LEVEL, "trim_offsets": False, "use_regex": False}]}
+
+
+_DIGITS: Final = {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": True}, _BYTE_LEVEL]}
 #: How tokenizers in GGUF files split a text into words, by the name that the file gives.
 _GGUF_SPLITS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "smollm": {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": True}, _BYTE_LEVEL]},
+    "smollm": _DIGITS,
     "gpt-2": _BYTE_LEVEL,
+    "refact": _DIGITS,  # Granite 3
+    "qwen2": _by(_GPT_4_WORDS % ""),  # Qwen3
+    "dbrx": _by(_GPT_4_WORDS % "{1,3}"),  # Granite 4
 }
 #: Types of tokens in GGUF files.
 _GGUF_NORMAL: Final = 1
@@ -160,7 +176,8 @@ class BpeVocabulary(Vocabulary):
         Raises CheckpointError for a vocabulary that llama.cpp doesn't know.
         """
         parts = self._parts
-        splits = next((name for name, splits in _GGUF_SPLITS.items() if splits == parts.splits), None)
+        own = _steps(parts.splits)
+        splits = next((name for name, splits in _GGUF_SPLITS.items() if _steps(splits) == own), None)
         if splits is None or parts.whole_words:
             raise CheckpointError(
                 mark(
@@ -328,8 +345,9 @@ def _parts_of(file: Mapping[str, Any], end: str | None, size: int | None) -> _Pa
     model, splits = file["model"], file.get("pre_tokenizer")
     if model.get("type", "BPE") != "BPE":
         _refuse(mark("it’s of kind %(kind)s"), kind=repr(model["type"]))
-    if file.get("normalizer"):
-        _refuse(mark("it changes texts before it reads them (%(step)s)"), step=file["normalizer"].get("type"))
+    # NFC is left out, because each text must come back exactly. Posts usually have this form since their import.
+    if (normalizer := file.get("normalizer")) and normalizer.get("type") != "NFC":
+        _refuse(mark("it changes texts before it reads them (%(step)s)"), step=normalizer.get("type"))
     if any(model.get(name) for name in ("byte_fallback", "continuing_subword_prefix", "end_of_word_suffix")):
         _refuse(mark("it isn’t a byte-level BPE"))
     _check_splits(splits)
@@ -351,15 +369,39 @@ def _parts_of(file: Mapping[str, Any], end: str | None, size: int | None) -> _Pa
     return _Parts(tokens, frozenset(added) | unnamed, merges, splits or {}, bool(model.get("ignore_merges")), end)
 
 
+def _steps(splits: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    """Return the steps of a pre-tokenizer, in one form for all that split alike."""
+    steps = splits["pretokenizers"] if splits and splits["type"] == "Sequence" else [splits or {}]
+    return [_plain(step) for step in steps]
+
+
+def _plain(step: Mapping[str, Any]) -> Mapping[str, Any]:
+    if step.get("type") == "ByteLevel":
+        # Offsets are asked for nowhere.
+        return {**step, "trim_offsets": True}
+    if step.get("behavior") == "Removed" and step.get("invert") and step["pattern"].get("Regex") in _WHOLE:
+        # Nothing is between the matches, so nothing is lost if that is removed.
+        return {**step, "behavior": "Isolated", "invert": False}
+    return step
+
+
+#: Regular expressions that match every character.
+_WHOLE: Final = frozenset(_GPT_4_WORDS % digits for digits in ("", "{1,3}"))
+
+
 def _check_splits(splits: Mapping[str, Any] | None) -> None:
     """Raise CheckpointError unless the pre-tokenizer keeps every character and ends with bytes."""
-    steps = splits["pretokenizers"] if splits and splits["type"] == "Sequence" else [splits or {}]
-    *before, last = steps
+    *before, last = _steps(splits)
     if last.get("type") != "ByteLevel" or last.get("add_prefix_space", True):
         _refuse(mark("it isn’t a byte-level BPE, or it adds a space to each text"))
     for step in before:
         if step["type"] not in ("Digits", "Split") or step.get("behavior") == "Removed":
             _refuse(mark("it may drop characters (%(step)s)"), step=step["type"])
+
+
+def end_of(tokenizer: str) -> str | None:
+    """Return the token that texts end with, given a tokenizer.json from `to_json`."""
+    return _end_in(json.loads(tokenizer))
 
 
 def _end_in(file: Mapping[str, Any]) -> str | None:

@@ -120,9 +120,12 @@ def test_the_commands_that_are_shown_write_as_the_bot_does_here() -> None:
     flags = '--temp 0.5 --top-k 0 --min-p 0 --top-p 0.9 --samplers "temperature;top_p"'
     arguments = "do_sample=True, temperature=0.5, top_k=0, top_p=0.9"
     docs = (Path(__file__).parents[3] / "docs/formats.md").read_text()
-    for shown in (notes.how_to_use_adapter("gguf", "base"), notes.how_to_use_adapter("gguf-lora", "base"), docs):
+    told = {name: notes.how_to_use_adapter(name, "base", "</s>") for name in ("peft", "gguf-lora", "gguf")}
+    for shown in (told["gguf"], told["gguf-lora"], docs):
         assert flags in shown and shown.count(flags) == shown.count("--top-p")
-    assert arguments in notes.how_to_use_adapter("peft", "base") and arguments in docs
+    assert arguments in told["peft"] and arguments in docs
+    assert '-p "</s>"' in told["gguf-lora"] and 'convert_tokens_to_ids("</s>")' in told["peft"]
+    assert all("HERE" not in text for text in told.values())
 
 
 def test_llama_cpp_opens_the_adapter_with_the_base(

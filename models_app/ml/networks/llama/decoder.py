@@ -120,7 +120,8 @@ class LlamaDecoder:
         placed, ends = np.zeros((cache.slots, length), np.int64), np.full(cache.slots, length - 1, np.int32)
         placed[state.slots], ends[state.slots] = symbols, lengths - 1
         binding = self._bound(cache, adapter)
-        binding.bind_cpu_input(onnx_graph.X, self._embedding[placed].astype(np.float32))
+        embedded = self._embedding[placed].astype(np.float32) * np.float32(self.config.embedding_multiplier)
+        binding.bind_cpu_input(onnx_graph.X, embedded)
         binding.bind_cpu_input(onnx_graph.ENDS, ends)
         binding.bind_cpu_input(onnx_graph.LONGEST, np.array([lengths.max()], np.int32))
         binding.bind_cpu_input(onnx_graph.WANTED, state.slots.astype(np.int64))

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from models_app.ml.networks.mixed_matmul import has_gpu
 
-from .ops import by_head, by_place, inverse_rms, rotated, swiglu
+from .ops import by_head, by_place, inverse_rms, rms_norm, rotated, swiglu
 
 Tensor = Any
 _log = logging.getLogger(__name__)
@@ -50,6 +50,13 @@ def _fused(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def _norm_gradient(x: Tensor, weight: Tensor, inverse: Tensor, upstream: Tensor) -> Tensor:
+    """Return the gradient of x (., W), given that of its norm; inverse: 1 over the root mean squares."""
+    scaled = upstream * weight
+    along = tf.reduce_mean(scaled * x, -1, keepdims=True) * (inverse * inverse)
+    return inverse * (scaled - x * along)
+
+
 def _sum(one: Tensor, two: Tensor | None) -> Tensor:
     wide = tf.cast(one, tf.float32)
     return wide if two is None else wide + tf.cast(two, tf.float32)
@@ -67,15 +74,13 @@ def norm_gradient(
     x: Tensor, weight: Tensor, inverse: Tensor, upstream: Tensor, one: Tensor, two: Tensor | None
 ) -> Tensor:
     """Return the gradient of x in float32: that of its norm, whose gradient comes in two parts, plus `upstream`."""
-    scaled = _sum(one, two) * weight
-    along = tf.reduce_mean(scaled * x, -1, keepdims=True) * (inverse * inverse)
-    return upstream + inverse * (scaled - x * along)
+    return upstream + _norm_gradient(x, weight, inverse, _sum(one, two))
 
 
 @_fused
-def residual(x: Tensor, one: Tensor, two: Tensor | None) -> Tensor:
-    """Return x, in float32, plus a map's result."""
-    return x + _sum(one, two)
+def residual(x: Tensor, one: Tensor, two: Tensor | None, factor: float) -> Tensor:
+    """Return x, in float32, plus `factor` times a map's result."""
+    return x + factor * _sum(one, two)
 
 
 @_fused
@@ -95,23 +100,48 @@ def gated_gradient(both: Tensor, one: Tensor, two: Tensor | None) -> Tensor:
 
 
 @_fused
-def heads(one: Tensor, two: Tensor | None, turn: Any, rows: int, sizes: tuple[int, int, int]) -> tuple[Tensor, ...]:
-    """Return the queries (R, K, G * T, D), keys and values (R, K, T, D) in a map's result.
+def heads(
+    one: Tensor,
+    two: Tensor | None,
+    turn: Any,
+    norms: tuple[Tensor, Tensor] | None,
+    rows: int,
+    sizes: tuple[int, int, int],
+    factors: tuple[float, float],
+) -> tuple[Tensor, ...]:
+    """Return the queries (R, K, G * T, D), keys and values (R, K, T, D) in a map's result, and what the gradient needs.
 
-    Queries and keys are turned, and queries divided by sqrt(D). turn: cosines and sines, (R * T, 1, D / 2) each; sizes:
-    query heads, key/value heads K, and D.
+    Queries and keys are normed if there are `norms`, then turned, and queries multiplied by the first of the factors.
+    turn: cosines and sines, (R * T, 1, D / 2) each; norms: of queries and of keys, (D,) each, whose epsilon is the
+    second factor; sizes: query heads, key/value heads K, and D.
     """
     query_heads, kv_heads, size = sizes
     places = one.shape[0]
     joined = tf.reshape(_sum(one, two), (places, query_heads + 2 * kv_heads, size))
     query, key, value = tf.split(joined, [query_heads, kv_heads, kv_heads], axis=1)
-    parts = (rotated(query, *turn) * size**-0.5, rotated(key, *turn), value)
-    return tuple(_flat(by_head(tf.cast(part, one.dtype), rows, places // rows, kv_heads)) for part in parts)
+    kept = None
+    if norms is not None:
+        kept = tf.cast(joined[:, : query_heads + kv_heads], one.dtype)
+        query, key = (rms_norm(part, weight, factors[1]) for part, weight in zip((query, key), norms, strict=True))
+    parts = (rotated(query, *turn) * factors[0], rotated(key, *turn), value)
+    return *(_flat(by_head(tf.cast(part, one.dtype), rows, places // rows, kv_heads)) for part in parts), kept
 
 
 @_fused
-def heads_gradient(query: Tensor, key: Tensor, value: Tensor, turn: Any, sizes: tuple[int, int, int]) -> Tensor:
-    """Return the gradient (R * T, .) of the map's result, given those of queries, keys and values."""
+def heads_gradient(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    kept: Tensor | None,
+    turn: Any,
+    norms: tuple[Tensor, Tensor] | None,
+    sizes: tuple[int, int, int],
+    factors: tuple[float, float],
+) -> Tensor:
+    """Return the gradient (R * T, .) of the map's result, given those of queries, keys and values.
+
+    kept: the queries and keys (R * T, ., D) before they were normed, if they were.
+    """
     query_heads, kv_heads, size = sizes
     cosine, sine = turn
     turned, key_turned, straight = (
@@ -119,8 +149,14 @@ def heads_gradient(query: Tensor, key: Tensor, value: Tensor, turn: Any, sizes: 
         for part, number in ((query, query_heads), (key, kv_heads), (value, kv_heads))
     )
     # The way back is a turn by the negative angle.
-    parts = [rotated(turned * size**-0.5, cosine, -sine), rotated(key_turned, cosine, -sine), straight]
-    joined = tf.concat(parts, 1)
+    to_query, to_key = rotated(turned * factors[0], cosine, -sine), rotated(key_turned, cosine, -sine)
+    if norms is not None and kept is not None:
+        before = tf.split(tf.cast(kept, tf.float32), [query_heads, kv_heads], axis=1)
+        to_query, to_key = (
+            _norm_gradient(x, weight, inverse_rms(x, factors[1]), upstream)
+            for x, weight, upstream in zip(before, norms, (to_query, to_key), strict=True)
+        )
+    joined = tf.concat([to_query, to_key, straight], 1)
     return tf.cast(tf.reshape(joined, (joined.shape[0], -1)), query.dtype)
 
 

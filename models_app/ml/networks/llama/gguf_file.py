@@ -1,4 +1,4 @@
-"""Reads a pretrained Llama from a GGUF file (llama.cpp's format), whatever its quantization."""
+"""Reads a pretrained Llama, Qwen3 or dense Granite from a GGUF file (llama.cpp's format), whatever its quantization."""
 
 from __future__ import annotations
 
@@ -14,17 +14,27 @@ from numpy.typing import NDArray
 from models_app.ml.errors import CheckpointError, mark
 from models_app.ml.vocabulary.bpe import BpeVocabulary
 
-from .config import LlamaConfig
-from .pretrained import Layer, Pretrained, PretrainedError, checked, end_mark
+from .config import GRANITE, GRANITE_4, LLAMA, QWEN3, LlamaConfig
+from .pretrained import Layer, Pretrained, PretrainedError, checked, end_mark, known_architecture
 from .weights import rotary_angles
 
 #: Far more bytes than any vocabulary takes, and far more fields or tensors than any Llama has.
 _MAX_TEXT: Final = 1 << 24
 _MAX_ENTRIES: Final = 10_000
+#: Our names of Granite's constants, and those of llama.cpp behind the architecture.
+_CONSTANTS: Final = {
+    "embedding_multiplier": "embedding_scale",
+    "attention_multiplier": "attention.scale",
+    "residual_multiplier": "residual_scale",
+    "logits_scaling": "logit_scale",
+}
 
 
 def read_gguf(path: Path) -> Pretrained:
-    """Return the model in the file. Raises PretrainedError if it isn't a complete Llama with a byte-level BPE."""
+    """Return the model in the file.
+
+    Raises PretrainedError if it isn't a complete one of a known architecture with a byte-level BPE.
+    """
     what = path.name
     try:
         reader = _reader(path)
@@ -33,22 +43,23 @@ def read_gguf(path: Path) -> Pretrained:
         raise PretrainedError(
             mark("%(model)s isn’t a readable GGUF file (%(reason)s). Download it again."), model=what, reason=error
         ) from error
-    architecture = facts.get("general.architecture")
-    if architecture != "llama":
-        raise PretrainedError(
-            mark("%(model)s has the architecture %(architecture)s. Choose a Llama model."),
-            model=what,
-            architecture=repr(architecture),
-        )
+    architecture = known_architecture(facts.get("general.architecture"), what, (LLAMA, QWEN3, GRANITE))
     tensors = {tensor.name: tensor for tensor in reader.tensors}
-    if "rope_freqs.weight" in tensors:
+    # Without the prefix, which is the architecture.
+    own = {name.removeprefix(f"{architecture}."): value for name, value in facts.items()}
+    if (
+        "rope_freqs.weight" in tensors
+        or own.get("rope.scaling.type", "none") != "none"
+        or (architecture == GRANITE and not own.get("rope.scaling.finetuned", True))
+    ):
         raise PretrainedError(
-            mark("%(model)s stretches its positions. Add the Hugging Face directory of this model instead."), model=what
+            mark("%(model)s has stretched positions or none. Add the Hugging Face directory of this model instead."),
+            model=what,
         )
     try:
         vocabulary = BpeVocabulary.from_gguf(facts, end=end_mark(facts["tokenizer.ggml.tokens"], what))
-        config = _config(path, facts, vocabulary, tied="output.weight" not in tensors)
-        weights = _weights(config, tensors, float(facts["llama.rope.freq_base"]))
+        config = _config(path, architecture, own, vocabulary, tensors)
+        weights = _weights(config, tensors, float(own["rope.freq_base"]))
     except KeyError as error:
         raise PretrainedError(
             mark("%(model)s lacks %(reason)s. Download it again, or choose a complete model."), model=what, reason=error
@@ -125,23 +136,35 @@ def _reader(path: Path) -> Any:
     return reader
 
 
-def _config(path: Path, facts: dict[str, Any], vocabulary: BpeVocabulary, *, tied: bool) -> LlamaConfig:
-    heads = facts["llama.attention.head_count"]
+def _config(
+    path: Path, kind: str, own: dict[str, Any], vocabulary: BpeVocabulary, tensors: dict[str, Any]
+) -> LlamaConfig:
+    heads = own["attention.head_count"]
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
+    size = own.get("attention.key_length") or own.get("rope.dimension_count") or own["embedding_length"] // heads
+    # Granite 4.0 is llama.cpp's Granite, too, but its files have this fact.
+    is_granite_4 = kind == GRANITE and "expert_shared_feed_forward_length" in own
+    constants: dict[str, Any] = {}
+    if kind == GRANITE:
+        constants = {ours: float(own[theirs]) for ours, theirs in _CONSTANTS.items() if theirs in own}
     return LlamaConfig(
         pretrained=digest,
         vocabulary=vocabulary.name,
         symbols=vocabulary.size,
         end=vocabulary.end,
-        layers=facts["llama.block_count"],
-        width=facts["llama.embedding_length"],
+        layers=own["block_count"],
+        width=own["embedding_length"],
         heads=heads,
-        kv_heads=facts.get("llama.attention.head_count_kv", heads),
-        head_size=facts.get("llama.rope.dimension_count", facts["llama.embedding_length"] // heads),
-        hidden=facts["llama.feed_forward_length"],
-        norm_epsilon=facts["llama.attention.layer_norm_rms_epsilon"],
-        tied=tied,
+        # Files of Granite 4.0 name it for each layer.
+        kv_heads=int(tensors["blk.0.attn_k.weight"].shape[1]) // size,
+        head_size=size,
+        hidden=own["feed_forward_length"],
+        norm_epsilon=own["attention.layer_norm_rms_epsilon"],
+        tied="output.weight" not in tensors,
+        architecture=GRANITE_4 if is_granite_4 else kind,
+        qk_norm=kind == QWEN3,
+        **constants,
     )
 
 
@@ -154,6 +177,10 @@ def _weights(config: LlamaConfig, tensors: dict[str, Any], rope_base: float) -> 
             warnings.simplefilter("ignore", RuntimeWarning)  # damaged scales; `checked` finds them
             return np.asarray(dequantize(tensor.data, tensor.tensor_type), np.float32)
 
+    def turned(name: str) -> NDArray[Any]:
+        matrix = read(name)
+        return matrix if config.architecture == QWEN3 else _in_halves(matrix, config.head_size)
+
     weights = {
         "embedding": read("token_embd"),
         "norm": read("output_norm"),
@@ -165,21 +192,26 @@ def _weights(config: LlamaConfig, tensors: dict[str, Any], rope_base: float) -> 
         block = f"blk.{number}"
         layer = Layer(
             attend_norm=read(f"{block}.attn_norm"),
-            query=_in_halves(read(f"{block}.attn_q"), config.head_size),
-            key=_in_halves(read(f"{block}.attn_k"), config.head_size),
+            query=turned(f"{block}.attn_q"),
+            key=turned(f"{block}.attn_k"),
             value=read(f"{block}.attn_v"),
             attend_out=read(f"{block}.attn_output"),
             expand_norm=read(f"{block}.ffn_norm"),
             gate=read(f"{block}.ffn_gate"),
             up=read(f"{block}.ffn_up"),
             contract=read(f"{block}.ffn_down"),
+            query_norm=read(f"{block}.attn_q_norm") if config.qk_norm else None,
+            key_norm=read(f"{block}.attn_k_norm") if config.qk_norm else None,
         )
         weights |= layer.named(number)
     return weights
 
 
 def _in_halves(matrix: NDArray[Any], size: int) -> NDArray[Any]:
-    """Return the rows of each head with its pairs as halves: llama.cpp keeps the two numbers of a pair side by side."""
+    """Return the rows of each head with its pairs as halves.
+
+    llama.cpp keeps the two numbers of a pair side by side, except for Qwen3.
+    """
     outputs, inputs = matrix.shape
     return matrix.reshape(outputs // size, size // 2, 2, inputs).transpose(0, 2, 1, 3).reshape(outputs, inputs)
 

@@ -1,4 +1,7 @@
-"""Reads a pretrained Llama from a directory of the Hugging Face Hub: config.json, safetensors, tokenizer.json."""
+"""Reads a pretrained Llama, Qwen3 or dense Granite from a directory of the Hugging Face Hub.
+
+It has config.json, safetensors and tokenizer.json.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,8 @@ from safetensors import SafetensorError, safe_open
 from models_app.ml.errors import BadSetting, CheckpointError, mark
 from models_app.ml.vocabulary.bpe import BpeVocabulary
 
-from .config import LlamaConfig
-from .pretrained import Layer, Pretrained, PretrainedError, checked, end_mark
+from .config import ARCHITECTURES, GRANITE, GRANITE_4, QWEN3, LlamaConfig
+from .pretrained import Layer, Pretrained, PretrainedError, checked, end_mark, known_architecture
 from .weights import rotary_angles
 
 CONFIG, TOKENIZER, INDEX, WEIGHTS = (
@@ -29,19 +32,21 @@ CONFIG, TOKENIZER, INDEX, WEIGHTS = (
 
 
 def read_directory(path: Path) -> Pretrained:
-    """Return the model in the directory. Raises PretrainedError if it isn't a complete Llama with a byte-level BPE."""
+    """Return the model in the directory.
+
+    Raises PretrainedError if it isn't a complete one of a known architecture with a byte-level BPE.
+    """
     what = path.name
     facts = _json(path / CONFIG)
-    kind = facts.get("model_type")
-    if kind != "llama":
+    known_architecture(facts.get("model_type"), what, ARCHITECTURES)
+    if strange := _strange(facts):
         raise PretrainedError(
-            mark("%(model)s has the architecture %(kind)s. Choose a Llama model."),
+            mark(
+                "%(model)s isn’t a dense transformer like Llama: see %(names)s in its %(file)s. Choose another model."
+            ),
             model=what,
-            kind=repr(kind),
-        )
-    if facts.get("attention_bias") or facts.get("mlp_bias"):
-        raise PretrainedError(
-            mark("%(model)s has biases, which Llama models don’t have. Choose another model."), model=what
+            names=", ".join(strange),
+            file=CONFIG,
         )
     files = _files(path)
     try:
@@ -55,6 +60,22 @@ def read_directory(path: Path) -> Pretrained:
     except (ValueError, TypeError, OSError, SafetensorError, CheckpointError) as error:
         raise PretrainedError(mark("%(model)s can’t be used: %(reason)s"), model=what, reason=error) from error
     return checked(Pretrained(config, weights, vocabulary, what, _licence(path)), what)
+
+
+def _strange(facts: dict[str, Any]) -> list[str]:
+    """Return the names of what makes the model one that this version can't compute."""
+    layers, is_granite_4 = facts.get("layer_types") or (), facts["model_type"] == GRANITE_4
+    usual = {
+        "hidden_act": facts.get("hidden_act", "silu") == "silu",
+        "attention_bias": not facts.get("attention_bias"),
+        "mlp_bias": not facts.get("mlp_bias"),
+        "use_sliding_window": not facts.get("use_sliding_window"),
+        "layer_types": set(layers) <= {"attention", "full_attention"} and (bool(layers) or not is_granite_4),
+    }
+    if is_granite_4:
+        usual["num_local_experts"] = not facts.get("num_local_experts", 8)
+        usual["position_embedding_type"] = facts.get("position_embedding_type") == "rope"
+    return [name for name, is_usual in usual.items() if not is_usual]
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -101,7 +122,9 @@ def _config(facts: dict[str, Any], files: list[Path], vocabulary: BpeVocabulary)
     for file in files:
         with file.open("rb") as opened:
             digests.update(hashlib.file_digest(opened, "sha256").digest())
-    heads = facts["num_attention_heads"]
+    heads, kind = facts["num_attention_heads"], facts["model_type"]
+    names = ("embedding_multiplier", "attention_multiplier", "residual_multiplier", "logits_scaling")
+    constants: dict[str, Any] = {name: float(facts.get(name, 1)) for name in names}
     return LlamaConfig(
         pretrained=digests.hexdigest(),
         vocabulary=vocabulary.name,
@@ -112,9 +135,12 @@ def _config(facts: dict[str, Any], files: list[Path], vocabulary: BpeVocabulary)
         heads=heads,
         kv_heads=facts.get("num_key_value_heads") or heads,
         head_size=facts.get("head_dim") or facts["hidden_size"] // heads,
-        hidden=facts["intermediate_size"],
+        hidden=facts["shared_intermediate_size" if kind == GRANITE_4 else "intermediate_size"],
         norm_epsilon=facts["rms_norm_eps"],
         tied=bool(facts.get("tie_word_embeddings", False)),
+        architecture=kind,
+        qk_norm=kind == QWEN3,
+        **(constants if kind in (GRANITE, GRANITE_4) else {}),
     )
 
 
@@ -139,6 +165,11 @@ def _weights(config: LlamaConfig, tensors: dict[str, NDArray[Any]], facts: dict[
         weights["head"] = tensors["lm_head.weight"]
     for number in range(config.layers):
         block = f"model.layers.{number}"
+        if config.architecture == GRANITE_4:
+            gate, up = np.split(tensors[f"{block}.shared_mlp.input_linear.weight"], 2)
+            contract = tensors[f"{block}.shared_mlp.output_linear.weight"]
+        else:
+            gate, up, contract = (tensors[f"{block}.mlp.{name}_proj.weight"] for name in ("gate", "up", "down"))
         layer = Layer(
             attend_norm=tensors[f"{block}.input_layernorm.weight"],
             query=tensors[f"{block}.self_attn.q_proj.weight"],
@@ -146,9 +177,11 @@ def _weights(config: LlamaConfig, tensors: dict[str, NDArray[Any]], facts: dict[
             value=tensors[f"{block}.self_attn.v_proj.weight"],
             attend_out=tensors[f"{block}.self_attn.o_proj.weight"],
             expand_norm=tensors[f"{block}.post_attention_layernorm.weight"],
-            gate=tensors[f"{block}.mlp.gate_proj.weight"],
-            up=tensors[f"{block}.mlp.up_proj.weight"],
-            contract=tensors[f"{block}.mlp.down_proj.weight"],
+            gate=gate,
+            up=up,
+            contract=contract,
+            query_norm=tensors[f"{block}.self_attn.q_norm.weight"] if config.qk_norm else None,
+            key_norm=tensors[f"{block}.self_attn.k_norm.weight"] if config.qk_norm else None,
         )
         weights |= layer.named(number)
     return weights

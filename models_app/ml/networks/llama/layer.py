@@ -29,16 +29,19 @@ def attended(config: LlamaConfig, weights: Weights, x: Tensor, turn: tuple[Tenso
     """Return the residual stream (R * T, W) after the attention of a layer; mask (R, T, T)."""
     rows, group = mask.shape[0], config.heads // config.kv_heads
     sizes = (config.heads, config.kv_heads, config.head_size)
+    norms = (weights["query_norm"], weights["key_norm"]) if config.qk_norm else None
+    factors = (config.attention_scale, config.norm_epsilon)
 
     def attend(one: Tensor, two: Tensor | None) -> Any:
-        query, key, value = fused.heads(one, two, turn, rows, sizes)
+        query, key, value, joined = fused.heads(one, two, turn, norms, rows, sizes, factors)
         seen = fused.attention_weights(tf.matmul(query, key, transpose_b=True), mask, group)
 
         def gradient(one: Tensor, two: Tensor | None) -> Tensor:
             to_mixed = fused.merged_gradient(one, two, rows, config.kv_heads, config.head_size)
             to_scores = fused.scores_gradient(seen, tf.matmul(to_mixed, value, transpose_b=True))
             to_query, to_key = tf.matmul(to_scores, key), tf.matmul(to_scores, query, transpose_a=True)
-            return fused.heads_gradient(to_query, to_key, tf.matmul(seen, to_mixed, transpose_a=True), turn, sizes)
+            to_value = tf.matmul(seen, to_mixed, transpose_a=True)
+            return fused.heads_gradient(to_query, to_key, to_value, joined, turn, norms, sizes, factors)
 
         return fused.merged(tf.matmul(seen, value), group), gradient
 
@@ -56,8 +59,8 @@ def fed_forward(config: LlamaConfig, weights: Weights, x: Tensor) -> Tensor:
 
 
 def _half(config: LlamaConfig, weights: Weights, x: Tensor, norm: str, maps: tuple[str, str], core: Core) -> Tensor:
-    """Return x (N, W) + last(core(first(normed x))), with the names of the norm and of the first and the last map."""
-    scale, kind = weights[norm], weights[maps[0]].dtype
+    """Return x (N, W) + factor * last(core(first(normed x))), with the names of the norm and of the two maps."""
+    scale, kind, factor = weights[norm], weights[maps[0]].dtype, config.residual_multiplier
     adapters = [weights[f"{name}.{part}"] for name in maps for part in "ab"] if config.rank else []
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
@@ -69,11 +72,12 @@ def _half(config: LlamaConfig, weights: Weights, x: Tensor, norm: str, maps: tup
         wide, core_gradient = core(*first(normed))
 
         def gradient(upstream: Tensor) -> Any:
-            to_wide, to_last = last.gradients(tf.cast(upstream, kind))
+            to_added = upstream if factor == 1 else factor * upstream
+            to_wide, to_last = last.gradients(tf.cast(to_added, kind))
             to_normed, to_first = first.gradients(core_gradient(*to_wide))
             return (fused.norm_gradient(x, scale, inverse, upstream, *to_normed), *to_first, *to_last)
 
-        return fused.residual(x, *last(wide)), gradient
+        return fused.residual(x, *last(wide), factor), gradient
 
     return run(x, *adapters)
 

@@ -65,14 +65,15 @@ class LlamaNetwork:
         HIDDEN elsewhere.
         """
         turn = self.angles(tf.reshape(positions, (-1,)))
-        x = tf.cast(tf.gather(self.frozen["embedding"], tf.reshape(symbols, (-1,))), tf.float32)  # (R*T, W)
+        found = tf.gather(self.frozen["embedding"], tf.reshape(symbols, (-1,)))
+        x = tf.cast(found, tf.float32) * self.config.embedding_multiplier  # (R*T, W)
         for number in range(self.config.layers):
             x = self._block(x, turn, mask, self.layer(number))
         return self.normed(x)
 
     def normed(self, x: Tensor) -> Tensor:
-        """Return the final norm of the residual stream."""
-        return rms_norm(x, self.frozen["norm"], self.config.norm_epsilon)
+        """Return the final norm of the residual stream, divided by what the logits are to be divided by."""
+        return rms_norm(x, self.frozen["norm"] / self.config.logits_scaling, self.config.norm_epsilon)
 
     def _named(self, name: str) -> Tensor:
         return self.frozen[name] if name in self.frozen else tf.convert_to_tensor(self.adapter[name])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper
 
 from .config import LlamaConfig
-from .weights import MAPS, adapter_shapes
+from .weights import MAPS, QK_NORMS, adapter_shapes
 
 #: Inputs that share a scale, and the value that stands for 0.
 BLOCK: Final = 32
@@ -26,6 +26,8 @@ _AT_ONCE: Final = 4096
 _OURS: Final = "com.microsoft"
 #: Activations are multiplied as int8, too, rounded block by block.
 _INT8_PRODUCTS: Final = 4
+#: What ONNX Runtime calls a root mean square norm.
+_RMS_NORM: Final = "SimplifiedLayerNormalization"
 
 X, ENDS, LONGEST, WANTED, COSINES, SINES, LOGITS = "x", "ends", "longest", "wanted", "cosines", "sines", "logits"
 
@@ -94,18 +96,19 @@ class _Builder:
         stream, added = X, ""
         for layer in range(config.layers):
             stream, normed = self._normed(stream, added, f"{layer}.attend_norm")
-            joined = self._mapped(layer, "attend", normed)
+            heads = self._heads(layer, self._mapped(layer, "attend", normed))
             cache = [past_name(layer, "key"), past_name(layer, "value")]
             self._add(
                 "GroupQueryAttention",
-                [joined, "", "", *cache, ENDS, LONGEST, COSINES, SINES],
+                [*heads, *cache, ENDS, LONGEST, COSINES, SINES],
                 [f"{layer}.mixed", present_name(layer, "key"), present_name(layer, "value")],
                 _OURS,
                 num_heads=config.heads,
                 kv_num_heads=config.kv_heads,
                 do_rotary=1,
+                scale=config.attention_scale,
             )
-            added = self._mapped(layer, "attend_out", f"{layer}.mixed")
+            added = self._added(layer, "attend_out", f"{layer}.mixed")
             stream, normed = self._normed(stream, added, f"{layer}.expand_norm")
             both = self._mapped(layer, "expand", normed)
             gate, up, silu, product = (f"{layer}.{name}" for name in ("gate", "up", "silu", "product"))
@@ -113,8 +116,9 @@ class _Builder:
             # With this factor, it's x * sigmoid(x).
             self._add("QuickGelu", [gate], [silu], _OURS, alpha=1.0)
             self._add("Mul", [silu, up], [product])
-            added = self._mapped(layer, "contract", product)
-        _, normed = self._normed(stream, added, "norm")
+            added = self._added(layer, "contract", product)
+        # So the logits are divided, too.
+        _, normed = self._normed(stream, added, "norm", 1 / config.logits_scaling)
         self._weights |= {"last": np.array(-1, np.int64)}
         self._add("Gather", [normed, "last"], ["ended"], axis=1)
         self._add("Gather", ["ended", WANTED], ["asked"], axis=0)
@@ -128,16 +132,46 @@ class _Builder:
         self._weights[name] = np.ascontiguousarray(array)
         return name
 
-    def _normed(self, stream: str, added: str, name: str) -> tuple[str, str]:
-        """Return the residual stream with `added` in it, and its norm."""
-        weight, epsilon = self._weight(name, self._frozen[name]), float(self._config.norm_epsilon)
+    def _heads(self, layer: int, joined: str) -> list[str]:
+        """Return queries, keys and values side by side, or apart if queries and keys are normed."""
+        config = self._config
+        if not config.qk_norm:
+            return [joined, "", ""]
+        parts = [f"{layer}.{part}" for part in ("query", "key", "value")]
+        sizes = [config.head_size * heads for heads in (config.heads, config.kv_heads, config.kv_heads)]
+        shapes = {"sizes": sizes, "by_head": [0, 0, -1, config.head_size], "flat": [0, 0, -1]}
+        for name, value in shapes.items():
+            self._add("Constant", [], [f"{layer}.{name}"], value_ints=value)
+        self._add("Split", [joined, f"{layer}.sizes"], parts, axis=-1)
+        for name in QK_NORMS:
+            part, norm = f"{layer}.{name.removesuffix('_norm')}", f"{layer}.{name}"
+            weight = self._weight(norm, self._frozen[norm])
+            self._add("Reshape", [part, f"{layer}.by_head"], [f"{part}.heads"])
+            epsilon = float(config.norm_epsilon)
+            self._add(_RMS_NORM, [f"{part}.heads", weight], [f"{norm}.heads"], axis=-1, epsilon=epsilon)
+            self._add("Reshape", [f"{norm}.heads", f"{layer}.flat"], [f"{norm}.normed"])
+        return [*(f"{layer}.{name}.normed" for name in QK_NORMS), parts[2]]
+
+    def _normed(self, stream: str, added: str, name: str, factor: float = 1.0) -> tuple[str, str]:
+        """Return the residual stream with `added` in it, and `factor` times its norm."""
+        weight = self._weight(name, self._frozen[name] * np.float32(factor))
+        epsilon = float(self._config.norm_epsilon)
         normed, summed = f"{name}.normed", f"{name}.stream"
         if not added:
-            self._add("SimplifiedLayerNormalization", [stream, weight], [normed], axis=-1, epsilon=epsilon)
+            self._add(_RMS_NORM, [stream, weight], [normed], axis=-1, epsilon=epsilon)
             return stream, normed
         outputs = [normed, "", "", summed]
         self._add("SkipSimplifiedLayerNormalization", [stream, added, weight], outputs, _OURS, epsilon=epsilon)
         return summed, normed
+
+    def _added(self, layer: int, name: str, x: str) -> str:
+        """Return what a layer's map of x adds to the residual stream."""
+        mapped, factor = self._mapped(layer, name, x), self._config.residual_multiplier
+        if factor == 1:
+            return mapped
+        times = self._weight("residual_multiplier", np.array(factor, np.float32))
+        self._add("Mul", [mapped, times], [f"{layer}.{name}.added"])
+        return f"{layer}.{name}.added"
 
     def _mapped(self, layer: int, name: str, x: str) -> str:
         """Return a layer's map of x, with the adapter if there is one."""

@@ -10,7 +10,7 @@ Tensor = Any
 
 
 def rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
-    """Return x (N, W) divided by its root mean square, times the weight (W,).
+    """Return x (., W) divided by its root mean square, times the weight (W,).
 
     Zhang and Sennrich 2019, arXiv:1910.07467, equation 4.
     """
@@ -18,7 +18,7 @@ def rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
 
 
 def inverse_rms(x: Tensor, epsilon: float) -> Tensor:
-    """Return 1 over the root mean square of x (N, W), (N, 1)."""
+    """Return 1 over the root mean square of x (., W), (., 1)."""
     return tf.math.rsqrt(tf.reduce_mean(x * x, -1, keepdims=True) + epsilon)
 
 

@@ -1,8 +1,8 @@
-"""A pretrained Llama as its publisher's files hold it: what `gguf_file` and `hugging_face` read."""
+"""A pretrained model as its publisher's files hold it: what `gguf_file` and `hugging_face` read."""
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,10 +49,14 @@ class Layer:
     gate: NDArray[Any]
     up: NDArray[Any]
     contract: NDArray[Any]
+    query_norm: NDArray[Any] | None = None
+    key_norm: NDArray[Any] | None = None
 
     def named(self, number: int) -> dict[str, NDArray[Any]]:
         """Return the layer's weights by our names, (inputs, outputs) each."""
+        norms = {"query_norm": self.query_norm, "key_norm": self.key_norm}
         return {
+            **{f"{number}.{name}": norm.astype(np.float32) for name, norm in norms.items() if norm is not None},
             f"{number}.attend_norm": self.attend_norm.astype(np.float32),
             f"{number}.attend": np.concatenate([self.query, self.key, self.value]).T,
             f"{number}.attend_out": self.attend_out.T,
@@ -60,6 +64,18 @@ class Layer:
             f"{number}.expand": np.concatenate([self.gate, self.up]).T,
             f"{number}.contract": self.contract.T,
         }
+
+
+def known_architecture(architecture: object, what: str, known: Iterable[str]) -> str:
+    """Return the architecture. Raises PretrainedError unless it's a known one."""
+    found = next((each for each in known if each == architecture), None)
+    if found is None:
+        raise PretrainedError(
+            mark("%(model)s has the architecture %(architecture)s. Choose a Llama, Qwen3 or dense Granite model."),
+            model=what,
+            architecture=repr(architecture),
+        )
+    return found
 
 
 def checked(pretrained: Pretrained, what: str) -> Pretrained:

@@ -16,6 +16,8 @@ from .config import LlamaConfig
 
 #: The adapted maps of each layer.
 MAPS = ("attend", "attend_out", "expand", "contract")
+#: The norms of queries and keys, where an architecture has them.
+QK_NORMS = ("query_norm", "key_norm")
 
 
 def map_shapes(config: LlamaConfig) -> dict[str, tuple[int, int]]:
@@ -40,6 +42,7 @@ def frozen_shapes(config: LlamaConfig) -> dict[str, tuple[int, ...]]:
         shapes["head"] = (config.symbols, config.width)
     for layer in range(config.layers):
         shapes |= {f"{layer}.attend_norm": (config.width,), f"{layer}.expand_norm": (config.width,)}
+        shapes |= {f"{layer}.{name}": (config.head_size,) for name in QK_NORMS if config.qk_norm}
         shapes |= {f"{layer}.{name}": shape for name, shape in map_shapes(config).items()}
     return shapes
 
@@ -58,7 +61,7 @@ def adapter_shapes(config: LlamaConfig) -> dict[str, tuple[int, ...]]:
 def layer_names(config: LlamaConfig) -> list[str]:
     """Return the names of a layer's weights, without its number: norms, maps and the adapter's parts."""
     parts = [f"{name}.{part}" for name in MAPS for part in "ab"] if config.rank else []
-    return ["attend_norm", "expand_norm", *MAPS, *parts]
+    return ["attend_norm", "expand_norm", *(QK_NORMS if config.qk_norm else ()), *MAPS, *parts]
 
 
 def first_adapter(config: LlamaConfig, seed: int) -> dict[str, NDArray[Any]]:

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from models_app.ml.networks.llama.config import LlamaConfig
+from models_app.ml.networks.llama.config import GRANITE, GRANITE_4, QWEN3, LlamaConfig
 from models_app.ml.networks.llama.pretrained import Pretrained
 from models_app.ml.networks.llama.store import LIBRARY, take_in
 from models_app.ml.vocabulary.bpe import BpeVocabulary
 
+CONSTANTS = ("embedding_multiplier", "attention_multiplier", "residual_multiplier", "logits_scaling")
 Weights = dict[str, NDArray[Any]]
 END = "<|endoftext|>"
 TEXT = ["The quick brown fox jumps over the lazy dog.", "What a day! It rains, and rains, and rains again."]
@@ -70,9 +71,8 @@ def parts(config: LlamaConfig, weights: Weights, layer: int) -> dict[str, NDArra
     }
 
 
-def write_directory(path: Path, config: LlamaConfig, weights: Weights, tokenizer: str, **facts: Any) -> Path:
-    """Write the model as the Hugging Face Hub has it."""
-    path.mkdir()
+def publishers(config: LlamaConfig, weights: Weights) -> Weights:
+    """Return the weights by the names of Hugging Face."""
     tensors = {"model.embed_tokens.weight": weights["embedding"], "model.norm.weight": weights["norm"]}
     if not config.tied:
         tensors["lm_head.weight"] = weights["head"]
@@ -82,11 +82,22 @@ def write_directory(path: Path, config: LlamaConfig, weights: Weights, tokenizer
         block = f"model.layers.{layer}"
         tensors[f"{block}.input_layernorm.weight"] = weights[f"{layer}.attend_norm"]
         tensors[f"{block}.post_attention_layernorm.weight"] = weights[f"{layer}.expand_norm"]
-        for name, array in parts(config, weights, layer).items():
-            tensors[f"{block}.{names[name]}.weight"] = array
-    save_file({name: np.ascontiguousarray(array) for name, array in tensors.items()}, path / "model.safetensors")
-    described = {
-        "model_type": "llama",
+        if config.qk_norm:
+            tensors[f"{block}.self_attn.q_norm.weight"] = weights[f"{layer}.query_norm"]
+            tensors[f"{block}.self_attn.k_norm.weight"] = weights[f"{layer}.key_norm"]
+        found = parts(config, weights, layer)
+        if config.architecture == GRANITE_4:
+            gate, up, down = (found.pop(name) for name in ("gate", "up", "down"))
+            tensors[f"{block}.shared_mlp.input_linear.weight"] = np.concatenate([gate, up])
+            tensors[f"{block}.shared_mlp.output_linear.weight"] = down
+        tensors |= {f"{block}.{names[name]}.weight": array for name, array in found.items()}
+    return {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+
+
+def described(config: LlamaConfig) -> dict[str, Any]:
+    """Return the model's config.json."""
+    facts: dict[str, Any] = {
+        "model_type": config.architecture,
         "vocab_size": config.symbols,
         "num_hidden_layers": config.layers,
         "hidden_size": config.width,
@@ -97,21 +108,36 @@ def write_directory(path: Path, config: LlamaConfig, weights: Weights, tokenizer
         "rope_theta": 100.0,
         "tie_word_embeddings": config.tied,
     }
-    (path / "config.json").write_text(json.dumps(described | facts))
+    if config.architecture == QWEN3:
+        facts |= {"head_dim": config.head_size, "use_sliding_window": False}
+    if config.architecture in (GRANITE, GRANITE_4):
+        facts |= {name: getattr(config, name) for name in CONSTANTS}
+    if config.architecture == GRANITE_4:
+        facts |= {"shared_intermediate_size": config.hidden, "intermediate_size": 7, "num_local_experts": 0}
+        facts |= {"position_embedding_type": "rope", "layer_types": ["attention"] * config.layers}
+    return facts
+
+
+def write_directory(path: Path, config: LlamaConfig, weights: Weights, tokenizer: str, **facts: Any) -> Path:
+    """Write the model as the Hugging Face Hub has it."""
+    path.mkdir()
+    save_file(publishers(config, weights), path / "model.safetensors")
+    (path / "config.json").write_text(json.dumps(described(config) | facts))
     (path / "tokenizer.json").write_text(tokenizer)
     (path / "README.md").write_text("---\nlicense: apache-2.0\n---\n# A tiny model\n")
     return path
 
 
-def write_gguf(path: Path, config: LlamaConfig, weights: Weights, tokenizer: str, kind: str = "llama") -> Path:
-    """Write the model as llama.cpp has it: the two numbers of each rotary pair side by side."""
+def write_gguf(path: Path, config: LlamaConfig, weights: Weights, tokenizer: str, kind: str = "") -> Path:
+    """Write the model as llama.cpp has it: the two numbers of each rotary pair side by side, except for Qwen3."""
 
     def side_by_side(matrix: NDArray[Any]) -> NDArray[Any]:
         size = config.head_size
         halves = matrix.reshape(-1, 2, size // 2, matrix.shape[1])
         return halves.transpose(0, 2, 1, 3).reshape(matrix.shape)
 
-    writer = GGUFWriter(path, kind)
+    is_granite = config.architecture in (GRANITE, GRANITE_4)
+    writer = GGUFWriter(path, kind or (GRANITE if is_granite else config.architecture))
     writer.add_name("Tiny")
     writer.add_license("apache-2.0")
     writer.add_context_length(256)
@@ -119,9 +145,21 @@ def write_gguf(path: Path, config: LlamaConfig, weights: Weights, tokenizer: str
     writer.add_embedding_length(config.width)
     writer.add_feed_forward_length(config.hidden)
     writer.add_head_count(config.heads)
-    writer.add_head_count_kv(config.kv_heads)
+    writer.add_head_count_kv([config.kv_heads] * config.layers if config.architecture == GRANITE_4 else config.kv_heads)
     writer.add_rope_freq_base(100.0)
-    writer.add_rope_dimension_count(config.head_size)
+    if config.architecture == QWEN3:
+        writer.add_key_length(config.head_size)
+        writer.add_value_length(config.head_size)
+    else:
+        writer.add_rope_dimension_count(config.head_size)
+    if is_granite:
+        writer.add_attention_scale(config.attention_multiplier)
+        writer.add_embedding_scale(config.embedding_multiplier)
+        writer.add_residual_scale(config.residual_multiplier)
+        writer.add_logit_scale(config.logits_scaling)
+    if config.architecture == GRANITE_4:
+        writer.add_expert_shared_feed_forward_length(config.hidden)
+        writer.add_rope_scaling_finetuned(True)
     writer.add_layer_norm_rms_eps(config.norm_epsilon)
     file = json.loads(tokenizer)
     tokens = sorted(file["model"]["vocab"], key=file["model"]["vocab"].get)
@@ -138,8 +176,12 @@ def write_gguf(path: Path, config: LlamaConfig, weights: Weights, tokenizer: str
     for layer in range(config.layers):
         tensors[f"blk.{layer}.attn_norm"] = weights[f"{layer}.attend_norm"]
         tensors[f"blk.{layer}.ffn_norm"] = weights[f"{layer}.expand_norm"]
+        if config.qk_norm:
+            tensors[f"blk.{layer}.attn_q_norm"] = weights[f"{layer}.query_norm"]
+            tensors[f"blk.{layer}.attn_k_norm"] = weights[f"{layer}.key_norm"]
+        turned = () if config.architecture == QWEN3 else ("q", "k")
         for name, array in parts(config, weights, layer).items():
-            tensors[f"blk.{layer}.{names[name]}"] = side_by_side(array) if name in ("q", "k") else array
+            tensors[f"blk.{layer}.{names[name]}"] = side_by_side(array) if name in turned else array
     for name, array in tensors.items():
         writer.add_tensor(f"{name}.weight", np.ascontiguousarray(array))
     writer.write_header_to_file()

@@ -85,7 +85,7 @@ def spoil(path: Path, **facts: Any) -> None:
     ("facts", "sentence"),
     [
         ({"model_type": "mistral"}, "the architecture 'mistral'"),
-        ({"attention_bias": True}, "biases"),
+        ({"attention_bias": True}, "attention_bias"),
         ({"hidden_size": 512}, "shape"),
         ({"num_hidden_layers": 3}, r"lacks .*layers\.2"),
         ({"vocab_size": 40}, "tokenizer"),
