@@ -6,7 +6,6 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from botfactory.accounts.models import User
 from botfactory.ops import valkey
 from models_app.writing import board
 from models_app.writing.writer import Writer
-from tests import groups, kept_learners, pure, shortcuts
+from tests import groups, kept_learners, shortcuts
 from tests.product import wait_for
 
 # On a busy machine an example may take long. Tests with a limit of their own find what hangs.
@@ -39,13 +38,8 @@ connection_pool.begin()
 PASSWORD = "correct horse battery"
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    # Before `-m` chooses.
-    for item in items:
-        if pure.is_pure(item):
-            item.add_marker("pure")
-    yield
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # After pytest-django, which has an order of its own.
     items.sort(key=lambda item: groups.place_of(item.nodeid))
 
@@ -54,16 +48,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
 def in_english() -> None:
     """Begin each test in English: a request in another language leaves it to what the thread does next."""
     translation.deactivate()
-
-
-@pytest.fixture(autouse=True)
-def without_broker(request: pytest.FixtureRequest) -> Iterator[list[str]]:
-    """In pure tests, who has tried to reach the broker (tests/pure.py)."""
-    guard: AbstractContextManager[list[str]] = nullcontext([])
-    if request.node.get_closest_marker("pure"):
-        guard = pure.without_broker()
-    with guard as tried:
-        yield tried
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -30,7 +30,7 @@ from tests.models_app.searching import search_for
 from tests.routes import filled, routes
 from tweets.models import Corpus
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 #: Routes with the id of a thing -> what the owner gets for (GET, POST).
 ROUTES: dict[str, tuple[int, int]] = {

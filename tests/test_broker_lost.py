@@ -18,6 +18,8 @@ from botfactory.env import celery_broker_url
 from botfactory.ops import valkey
 from tests.product import wait_for
 
+pytestmark = pytest.mark.differs
+
 logger = logging.getLogger(__name__)
 
 

@@ -23,7 +23,7 @@ from botfactory.connection_pool.base import DatabaseWrapper
 from tests.outages import database_gone
 from tests.product import wait_for
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 @pytest.fixture
@@ -53,7 +53,6 @@ def of_threads(count: int) -> set[int]:
     return set(found)
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(("module", "has_one"), [("botfactory.asgi", True), ("botfactory.celery", False)])
 def test_the_web_process_has_a_pool_and_those_that_fork_have_none(module: str, has_one: bool) -> None:
     ask = f"import django, {module}; django.setup(); from django.db import connection as one; print(one.settings_dict)"

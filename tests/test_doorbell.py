@@ -28,7 +28,7 @@ from tests.conftest import signed_in
 from tests.jobs.kinds import count_to_three, kind
 from tests.rest.helpers import Program
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 QUICK = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2}
 

@@ -32,7 +32,7 @@ from tests.models_app.shared_bot import make_bot
 from tweets import deletion, opt_out, services, uploads
 from tweets.models import Corpus
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 @pytest.fixture(autouse=True)

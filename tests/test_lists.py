@@ -22,7 +22,7 @@ from models_app.models import Generation, PostReport, TrainedModel
 from tests.conftest import signed_in
 from tweets.models import Corpus
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.differs]
 
 LONG_ERROR = "The server answered with something that is no list of posts. " * 20
 FINISHED = [State.SUCCEEDED, State.FAILED, State.CANCELLED]

@@ -24,7 +24,7 @@ from tweets import services as corpora
 from tweets.models import Corpus
 
 __all__ = ["base", "corpus"]
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 ODD = 'a/b <i>x</i> "q" & Ü %22'
 

@@ -23,7 +23,7 @@ from tests.models_app.conftest import fluent as fluent
 from tests.test_lists import make_bots, make_corpora, make_jobs
 from tweets.models import Corpus
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.differs]
 
 MOST = 12
 HISTORY = [

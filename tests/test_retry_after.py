@@ -6,6 +6,8 @@ import pytest
 
 from botfactory.retry_after import moment_of
 
+pytestmark = pytest.mark.differs
+
 NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 
 

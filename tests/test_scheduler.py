@@ -28,7 +28,7 @@ from tests.ops.conftest import examine as examine
 from tests.ops.conftest import new_scheduler as new_scheduler
 from tests.ops.helpers import NOWHERE, Examine, told
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from botfactory.accounts.models import User
 from tests import shortcuts
 from tests.conftest import signed_in
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 def rows() -> dict[str, int]:

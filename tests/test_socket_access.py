@@ -23,7 +23,7 @@ from tests.models_app.conftest import untrained
 from tests.routes import simple
 from tweets.models import Corpus
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 #: Sockets, which all belong to a thing of a person.
 SOCKETS = {"/ws/jobs/{job}/"}

@@ -19,8 +19,6 @@ from botfactory.sqlite_file import log
 from botfactory.sqlite_file.log import ForeignLog
 from tests.product import ROOT
 
-pytestmark = pytest.mark.once
-
 NAME = "botfactory.sqlite3"
 #: Puts another database in the place of the first one, whose log is beside it.
 Replace = Callable[[Path, Path], None]

@@ -32,6 +32,7 @@ def test_who_signs_up_beside_an_administrator_is_not_one(admin: User) -> None:
     assert not sign_up("late").is_superuser
 
 
+@pytest.mark.differs
 def test_of_two_founders_at_once_the_second_is_an_ordinary_person(alice: User, bob: User) -> None:
     User.objects.filter(pk=alice.pk).update(is_founder=True)
     assert not services.make_founder_if_first(bob)

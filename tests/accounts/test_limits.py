@@ -30,7 +30,7 @@ from tweets import deletion
 from tweets import services as corpora
 from tweets.models import Corpus
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 AT_ONCE = 50
 

@@ -16,7 +16,7 @@ from botfactory.accounts.models import User
 from tests.conftest import PASSWORD
 from tests.product import free_port
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 SIGN_IN = "/accounts/login/"
 TOO_MANY = "Too many failed attempts. Wait five minutes"

@@ -18,7 +18,7 @@ from tweets.models import Corpus
 
 from .actions import act
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 def test_a_corpus_is_deleted_with_its_files(desk: Client, corpus: Corpus) -> None:

@@ -12,7 +12,7 @@ from tweets.models import Corpus
 
 from .actions import act
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 @pytest.mark.parametrize("page", ["accounts/user", "jobs/job", "tweets/corpus", "models_app/trainedmodel"])

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from benchmarks import common, served, starting
 
 
-@pytest.mark.once
 def test_the_product_starts_in_forks_and_in_processes_of_their_own(tmp_path: Path) -> None:
     home = served.Folder(tmp_path, common.BASE)
     runs = {name: [starting.start(name, home, settling=0)] for name in starting.NAMES}

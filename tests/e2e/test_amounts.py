@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.person import Person
-
-pytestmark = pytest.mark.once
 
 WRITTEN = """async (numbers) => {
   const { amount, shortest } = await import("/static/js/format.js");

@@ -12,8 +12,6 @@ from tests.e2e.person import CORPUS, Person, epochs_shown
 from tests.fakes.posts import make_posts
 from tests.product import Product
 
-pytestmark = pytest.mark.once
-
 
 @pytest.fixture(scope="module")
 def corpus(founder: Person) -> str:

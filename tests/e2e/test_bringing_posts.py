@@ -6,15 +6,12 @@ import json
 import re
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.person import JOB, SECONDS, Person
 from tests.fakes.archives import archive_2022
 from tests.fakes.posts import make_posts
 from tests.product import wait_for
-
-pytestmark = pytest.mark.once
 
 
 def test_pasted_text_becomes_a_corpus_with_a_report(alice: Person) -> None:

@@ -14,8 +14,6 @@ from tests.e2e.person import Person
 from tests.e2e.test_parts import BUSY, busy
 from tests.product import Product
 
-pytestmark = pytest.mark.once
-
 LOST = "The connection was lost before all posts were written. Try again."
 UNREACHED = "Can’t reach the server. Try again."
 UNSAVED = "The posts above aren’t saved. Copy those that you like."

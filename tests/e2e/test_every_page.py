@@ -9,8 +9,6 @@ from tests.e2e.conftest import Shelf
 from tests.e2e.person import Person
 from tests.product import Product
 
-pytestmark = pytest.mark.once
-
 SIGNED_IN = [
     "/",
     "/models/",

@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Route, expect
 
 from tests.e2e.conftest import Shelf
 from tests.e2e.person import Person
-
-pytestmark = pytest.mark.once
 
 NO_CLIPBOARD = "Object.defineProperty(navigator, 'clipboard', { value: undefined })"
 

@@ -7,7 +7,6 @@ import pytest
 from tests.e2e.person import Person
 
 
-@pytest.mark.once
 def test_a_lost_focus_fails_a_test(alice: Person) -> None:
     page = alice.page
     link = page.get_by_role("link", name="Dashboard")

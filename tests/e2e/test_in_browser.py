@@ -12,8 +12,6 @@ from tests.e2e.person import Person
 from tests.fakes.hanging_line import HangingLine
 from tests.product import Product, wait_for
 
-pytestmark = pytest.mark.once
-
 SEED = 11
 
 

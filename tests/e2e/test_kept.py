@@ -9,8 +9,6 @@ from playwright.sync_api import Locator, expect
 
 from tests.e2e.person import Person
 
-pytestmark = pytest.mark.once
-
 
 @pytest.fixture(scope="module")
 def bot(founder: Person) -> str:

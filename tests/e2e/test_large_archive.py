@@ -6,14 +6,11 @@ import io
 import zipfile
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.person import Person
 from tests.fakes import archives
 from tests.fakes.posts import make_posts
-
-pytestmark = pytest.mark.once
 
 TAKEN_OUT = """async () => {
   const { onlyPosts } = await import("/static/js/archive-posts.js");

@@ -14,8 +14,6 @@ from tests.e2e.test_every_page import require_fit
 from tests.e2e.test_parts import BUSY, busy
 from tests.product import Product
 
-pytestmark = pytest.mark.once
-
 ROWS = """
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job

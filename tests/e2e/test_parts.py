@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from django.conf import settings
 from django.template.loader import render_to_string
 from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.person import Person
-
-pytestmark = pytest.mark.once
 
 GONE = "That didn’t work. Try again, or reload the page."
 BUSY = "The database doesn’t answer right now. Try again in a few seconds."

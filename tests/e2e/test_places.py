@@ -7,8 +7,6 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.person import Person
 
-pytestmark = pytest.mark.once
-
 #: Notes the cards at each change: the text of a whole post, else null, and the card's upper edge. The records have all
 #: of it, even if the whole answer comes at once.
 WATCH = """() => {

@@ -10,8 +10,6 @@ from playwright.sync_api import Page, expect
 from tests.e2e.conftest import Shelf
 from tests.e2e.person import SECONDS, TRAINING, Person, stay_when_asked
 
-pytestmark = pytest.mark.once
-
 #: A catalog that marks each text, and a list of the texts that scripts write. Posts and cells of tables are data.
 CATALOG = """
 window.django = {

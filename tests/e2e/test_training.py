@@ -167,7 +167,6 @@ def stopped(route: Route, *, phase: str, epochs: int) -> None:
     route.fulfill(response=answer, body=body)
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("phase", "epochs", "where", "then"),
     [
@@ -196,7 +195,6 @@ def test_a_stopping_training_says_what_becomes_the_bot_and_no_time_left(
     expect(page).to_have_title(re.compile("^Train " if phase == "training" else "^100% Train "))
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("is_stopped", "told"), [(True, r"^Stopped after \d of 10 parts\. The bot is from the best one\.$"), (False, "^$")]
 )

@@ -19,8 +19,6 @@ from tests.e2e.person import CORPUS, JOB, MODEL, SECONDS, TRAINING, Person
 from tests.e2e.test_every_page import require_fit
 from tests.product import Product
 
-pytestmark = pytest.mark.once
-
 SIZES = {"desk": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 ALL = list(every(SIZES, ("light", "dark"), ("en", "de")))
 LOOKS = ALL if os.environ.get("BOTFACTORY_LOOKS") == "all" else [("phone", "dark", "de")]

@@ -17,8 +17,6 @@ from tests.product import Product, wait_for
 from tests.routes import routes
 from tests.test_access import FILES, FOR_DESIGNERS, NOBODYS, OPEN_PAGES, OWN_PAGES, ROUTES
 
-pytestmark = pytest.mark.once
-
 AXE: Final = settings.BASE_DIR / "node_modules" / "axe-core" / "axe.min.js"
 #: What the theme decides.
 COLOURS: Final = ["color-contrast", "link-in-text-block"]

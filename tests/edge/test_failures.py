@@ -18,7 +18,7 @@ from tests.tweets.helpers import pasted
 from tweets import audit, timeline
 from tweets.models import Corpus
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 POSTS = ["a post about towns", "another one about rivers"]
 

@@ -18,7 +18,7 @@ from tests.rest.helpers import Program
 from tests.routes import filled, routes
 from tweets.models import Corpus
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 STRANGE = ["9" * 5_000, "9" * 25, "-1", "٣", "²", "1.5", "\x00"]
 #: Every parameter that a page, the administration or an operation reads as a number or an id.

@@ -131,6 +131,7 @@ def test_what_was_refused_may_be_sent_again_with_its_key(alice: User, bob: User)
     require_error(Program(bob).post(f"/jobs/{job.pk}/retry", Idempotency_Key="k"), 404, "not_found")
 
 
+@pytest.mark.differs
 def test_two_at_once_with_the_same_key_do_the_work_once(alice: User) -> None:
     job = submit(alice, run=fail)
     worker.run(job.pk)

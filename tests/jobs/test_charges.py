@@ -19,7 +19,7 @@ from tests.tweets.helpers import pasted
 from tweets import deletion, opt_out
 from tweets.models import Corpus
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 def _remove_the_corpus(job: Job) -> None:

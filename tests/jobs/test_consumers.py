@@ -23,7 +23,7 @@ from tests.jobs.kinds import count_to_three, kind
 from tests.lines import Line
 from tests.rest.helpers import require_error
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 @pytest.fixture(autouse=True)

@@ -23,6 +23,8 @@ from tests.jobs.kinds import count_to_three, kind
 from tests.jobs.test_services import submit
 from tests.rest.helpers import Program
 
+pytestmark = pytest.mark.differs
+
 EPOCH = datetime(2026, 11, 25, tzinfo=UTC)
 
 

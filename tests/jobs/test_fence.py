@@ -20,7 +20,7 @@ from botfactory.jobs.states import State
 from tests.jobs.folders import kept_dir
 from tests.jobs.kinds import count_to_three, kind
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 def held(owner: User, run: Any = count_to_three, **values: Any) -> JobHandle:

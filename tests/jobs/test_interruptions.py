@@ -31,7 +31,7 @@ from tests.jobs.kinds import count_to_three
 from tests.jobs.test_services import submit
 from tests.outages import database_gone
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 def fill_the_disk(*args: Any) -> dict[str, Any]:

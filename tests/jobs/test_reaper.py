@@ -29,7 +29,7 @@ from tests.ops.conftest import new_scheduler as new_scheduler
 from tests.ops.helpers import failing
 from tests.outages import database_gone
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 def test_old_work_is_cleared_away_and_needed_work_is_not(alice: User) -> None:

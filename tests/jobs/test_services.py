@@ -25,7 +25,7 @@ from botfactory.jobs.states import State
 from tests.at_once import at_once
 from tests.jobs.kinds import KEEPS_THE_BEST, count_to_three, kind
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 def submit(owner: User, run: Any = count_to_three, **values: Any) -> Job:

@@ -26,6 +26,7 @@ from tests.tweets.helpers import run
 from tweets import services
 
 pytestmark = [
+    pytest.mark.differs,
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(
         connection.vendor != "sqlite", reason="Postgres ends the transaction of such a worker by itself"

@@ -123,6 +123,7 @@ def test_a_bad_name_keeps_no_weights(base: TrainedModel, tmp_path: Path) -> None
     assert folders() == []
 
 
+@pytest.mark.differs
 def test_a_model_that_cannot_be_stored_keeps_no_weights(base: TrainedModel, tmp_path: Path) -> None:
     @contextmanager
     def lost() -> Iterator[None]:

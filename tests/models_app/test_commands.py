@@ -182,7 +182,6 @@ def test_train_base_writes_a_base_model_and_goes_on(
     assert versions.base_model().training["bytes_seen"] > first.training["bytes_seen"]
 
 
-@pytest.mark.once  # another training, which takes long
 def test_a_base_model_can_read_tokens_and_so_do_its_bots(
     file: Path, tmp_path: Path, base: TrainedModel, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

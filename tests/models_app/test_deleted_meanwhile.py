@@ -23,7 +23,7 @@ from tests.models_app.searching import base_search, search_for
 from tests.rest.helpers import Program, require_error
 from tweets.models import AuditEntry, Corpus
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 def delete_before(monkeypatch: pytest.MonkeyPatch, services: ModuleType, act: str) -> None:

@@ -28,7 +28,7 @@ from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
 from tweets.models import Corpus, Post
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_from_posts_to_a_fluent_bot_that_writes(

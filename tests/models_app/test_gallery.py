@@ -16,7 +16,7 @@ from tests.models_app.shared_bot import SECRET
 from tests.rest.helpers import Program, require_error
 from tweets.models import AuditEntry, Corpus
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 def test_the_gallery_is_searched_and_paged(alice: User, bob: User, bot: TrainedModel, corpus: Corpus) -> None:

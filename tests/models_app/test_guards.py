@@ -173,6 +173,7 @@ def test_posts_that_are_deleted_while_a_guard_is_made_leave_no_empty_one(corpus:
     assert guards.state_of(held) is State.LOST and not loading.has_guard(bot)
 
 
+@pytest.mark.differs
 def test_requests_at_once_make_a_guard_once(corpus: Corpus, bot: TrainedModel) -> None:
     lose(bot)
     found: list[CopyGuard | None] = []

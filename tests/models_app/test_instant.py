@@ -30,7 +30,7 @@ from tests.your_data.zips import imported, named, zipped
 from tweets import learning
 from tweets.models import Corpus
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def made(job: Job) -> TrainedModel:

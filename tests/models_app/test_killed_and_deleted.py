@@ -24,7 +24,7 @@ from tests.models_app.shared_bot import make_bot
 from tests.models_app.test_report_cards import claimed
 from tweets.models import Corpus
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 class Killed(BaseException):

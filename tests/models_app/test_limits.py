@@ -17,7 +17,7 @@ from tests.accounts.test_limits import all_at_once, refusals
 from tests.conftest import signed_in
 from tweets.models import Corpus
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 def test_trainings_submitted_at_once_become_no_more_bots_than_allowed(

@@ -17,6 +17,8 @@ from tests.lost_claims import files_under, overtaken, rows_of
 from tests.models_app.base_jobs import ask, server, small_network
 from tweets.models import Corpus
 
+pytestmark = pytest.mark.differs
+
 __all__ = ["server", "small_network"]
 
 

@@ -29,7 +29,7 @@ from tweets.cleaning import CleaningRules
 from tweets.errors import CorpusBusy, CorpusGone
 from tweets.models import Corpus
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 def reclean(corpus: Corpus) -> Job:

@@ -25,6 +25,8 @@ from tests.at_once import at_once
 from tweets import deletion
 from tweets.models import Corpus
 
+pytestmark = pytest.mark.differs
+
 
 @pytest.fixture
 def job(alice: User, corpus: Corpus, base: TrainedModel) -> Job:

@@ -17,7 +17,7 @@ from tests.conftest import signed_in
 from tests.models_app.shared_bot import SECRET, place_of
 from tests.rest.helpers import Program, require_error
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 @dataclass(frozen=True, slots=True)

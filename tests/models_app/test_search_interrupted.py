@@ -31,7 +31,7 @@ from tests.models_app.conftest import import_posts
 from tests.models_app.searching import SPACE, finish, jobs_of, one_attempt, search_for
 from tweets.models import Corpus
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 @pytest.fixture(autouse=True)

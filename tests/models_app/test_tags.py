@@ -18,7 +18,7 @@ from tests.conftest import signed_in
 from tests.rest.helpers import Program, require_error
 from tweets.models import Corpus
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 def copies(bot: TrainedModel, count: int, *, visibility: str = "public") -> list[TrainedModel]:

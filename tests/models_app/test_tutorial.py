@@ -15,7 +15,7 @@ from models_app.models import TrainedModel
 from tests.fakes.posts import make_posts
 from tests.models_app.test_commands import output
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 PAGE = Path(settings.BASE_DIR, "docs", "tutorial.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^\.venv/bin/python manage\.py (.+)$", PAGE, re.MULTILINE)

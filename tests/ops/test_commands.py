@@ -100,6 +100,7 @@ def test_a_number_that_is_no_port_is_told(port: int) -> None:
         Run()._check_port("127.0.0.1", port)
 
 
+@pytest.mark.differs
 @pytest.mark.parametrize(("error", "sentence"), [(FULL, "disk of this server is full"), (LOST, "database doesn’t")])
 def test_outages_in_the_middle_of_a_command_are_told(
     admin: User, monkeypatch: pytest.MonkeyPatch, error: Exception, sentence: str
@@ -109,6 +110,7 @@ def test_outages_in_the_middle_of_a_command_are_told(
         call_command("invite")
 
 
+@pytest.mark.differs
 def test_outages_while_the_database_is_updated_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MigrationExecutor, "migration_plan", lambda *_: [("a migration", False)])
     monkeypatch.setattr(commands, "call_command", failing(FULL))

@@ -39,6 +39,7 @@ from tweets.errors import CorpusBusy
 from tweets.models import Corpus
 
 pytestmark = [
+    pytest.mark.differs,
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("strong_key", "no_uploads_of_other_tests", "rounds"),
 ]

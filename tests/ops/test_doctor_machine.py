@@ -23,7 +23,7 @@ from models_app.models import TrainedModel
 from tests.models_app.conftest import base as base
 from tests.ops.helpers import Examine, failing, told
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("strong_key")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("strong_key"), pytest.mark.differs]
 
 
 def test_a_database_behind_its_version_is_told_and_left_alone(examine: Examine) -> None:

@@ -71,7 +71,6 @@ def test_a_wrong_value_stops_the_start_with_the_name(monkeypatch: pytest.MonkeyP
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("command", ["run", "doctor", "migrate"])
 def test_commands_tell_a_wrong_setting_in_a_sentence(command: str) -> None:
     environment = os.environ | {"DATABASE_URL": "postgre://bots:secret@db.lan/bots"}

@@ -28,7 +28,7 @@ from tests.models_app.conftest import base as base
 from tests.models_app.conftest import import_posts
 from tests.ops.helpers import value
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 #: The same however many jobs there are.
 MAX_QUERIES = 8

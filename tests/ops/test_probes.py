@@ -18,7 +18,7 @@ from tests.conftest import signed_in
 from tests.models_app.conftest import base as base
 from tests.ops.helpers import NOWHERE
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("rounds")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("rounds"), pytest.mark.differs]
 
 COMPONENTS = {"database", "broker", "channel_layer", "scheduler", "base_model", "writer"}
 TOKEN = "a token that nobody guesses"

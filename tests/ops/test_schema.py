@@ -21,6 +21,8 @@ from botfactory.ops.schema import newer_migrations
 from tests.ops.helpers import Examine, told
 from tests.product import ROOT
 
+pytestmark = pytest.mark.differs
+
 TOLD = r"from a newer version of Bot Factory \(jobs 9999_future\)"
 
 
@@ -73,7 +75,6 @@ def test_what_a_migration_replaces_and_what_libraries_have_is_not_newer() -> Non
     assert newer_migrations(loader) == ["jobs 0003_future", "tweets 0001_initial"]
 
 
-@pytest.mark.once
 def test_migrate_can_be_the_first_command_of_all(tmp_path: Path) -> None:
     home = tmp_path / "new" / "var"
     environment = os.environ | {"BOTFACTORY_HOME": str(home), "DATABASE_URL": ""}

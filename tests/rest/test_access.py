@@ -30,7 +30,7 @@ from tests.models_app.searching import search_for
 from tests.rest.helpers import V1, Program, require_error
 from tweets.models import Corpus
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 LINK = "x" * 43
 
 

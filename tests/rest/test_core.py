@@ -23,7 +23,7 @@ from botfactory.rest.models import KeptAnswer
 from tests.conftest import PASSWORD, signed_in
 from tests.rest.helpers import V1, Program, require_error
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 NEW = {"name": "another"}
 

@@ -13,7 +13,7 @@ from botfactory.accounts.models import User
 from botfactory.rest import idempotency
 from botfactory.rest.models import AnswerSubject, KeptAnswer
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 def kept(owner: User, *about: uuid.UUID) -> None:

@@ -14,7 +14,7 @@ from tests.accounts.test_limits import AT_ONCE, all_at_once
 from tests.rest.helpers import Program, require_error
 from tweets.models import Corpus
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 POSTS = {"text": "one\ntwo", "basis": "own"}
 

@@ -13,7 +13,7 @@ from tests.models_app.conftest import base as base
 from tests.models_app.conftest import corpus as corpus
 from tweets.models import Corpus
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 #: By POST unless they say GET.
 WORK = [

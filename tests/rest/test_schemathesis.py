@@ -32,7 +32,7 @@ from tests.webhooks.conftest import receiver as receiver
 from tests.webhooks.receiver import Receiver
 
 logger = logging.getLogger(__name__)
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 #: By default few, and always the same ones.
 DEFAULT = 2

@@ -17,7 +17,7 @@ from tweets import blend, deletion, learning, opt_out, services
 from tweets.cleaning import CleaningRules
 from tweets.models import Corpus
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 @pytest.fixture

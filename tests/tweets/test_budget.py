@@ -22,7 +22,7 @@ from tweets.budget import MonthlyBudget, XMonth
 
 TODAY = date(2026, 11, 25)
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 def bought() -> int:

@@ -23,7 +23,7 @@ from tweets import costs, services
 from tweets.budget import XMonth
 from tweets.models import Corpus
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tweets.cleaning import CleaningRules
 from tweets.models import Corpus
 from tweets.sources import base
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 def bring(owner: User, name: str, data: bytes) -> tuple[Job, Corpus]:

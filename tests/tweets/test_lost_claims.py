@@ -16,7 +16,7 @@ from tests.lost_claims import files_under, overtaken, rows_of
 from tweets import services
 from tweets.models import Corpus, Post
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 #: The second write of an import is its first page.

@@ -28,7 +28,7 @@ from tweets.budget import XMonth
 from tweets.models import Corpus
 from tweets.sources.base import Page, Post, RateLimited
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 #: The fixture of each network's server, and one of its accounts.
 ACCOUNTS = {"x_api": "essayist", "bluesky": "essays.example.com", "mastodon": "chatty"}

@@ -22,7 +22,7 @@ from tweets.cleaning import CleaningRules
 from tweets.errors import CorpusBusy, CorpusError
 from tweets.models import Corpus
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 #: How often each is tried: without the lock, two of three tries went wrong.
 ROUNDS = 4

@@ -21,7 +21,7 @@ from tests.tweets.helpers import pasted
 from tweets import errors, opt_out, services
 from tweets.models import AuditEntry, Corpus, OptOut
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 ADDRESS = "/admin/tweets/optout/add/"
 SENT = {"network": "bluesky", "handle": "@Jane.bsky.social", "note": "asked by mail"}

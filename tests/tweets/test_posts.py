@@ -18,7 +18,7 @@ from tweets.clean_corpus import clean
 from tweets.cleaning import CleaningRules
 from tweets.models import Corpus
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 CAKES = ["The first cake of the week", "No CAKE without tea", "Pancakes for everybody", "Tea only, thank you"]
 

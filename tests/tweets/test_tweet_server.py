@@ -24,7 +24,11 @@ from tweets import opt_out, posts, services, tweet_server
 from tweets.budget import XMonth
 from tweets.sources import base
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("nothing_bought_before")]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("nothing_bought_before"),
+    pytest.mark.differs,
+]
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from tests.product import wait_for
 from tests.webhooks.helpers import deliver_all, later, make
 from tests.webhooks.receiver import Receiver, content, is_signed
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 def test_each_end_of_a_job_is_told_signed_and_by_its_id_alone(alice: User, receiver: Receiver) -> None:

@@ -17,7 +17,7 @@ from tests.ops.helpers import NOWHERE
 from tests.webhooks.helpers import deliver_all, later, make
 from tests.webhooks.receiver import Receiver, is_signed
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 def test_what_does_not_arrive_is_sent_again_after_growing_pauses_until_it_is_given_up(

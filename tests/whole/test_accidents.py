@@ -69,7 +69,6 @@ def trained(alice: Person, job: str, epochs: int = EPOCHS) -> dict[str, Any]:
     return snapshot
 
 
-@pytest.mark.once
 @pytest.mark.skipif(sys.platform != "linux", reason="Only on Linux do modules run in forks.")
 def test_every_process_but_the_broker_is_a_fork_of_the_supervisor(product: Product) -> None:
     require_forks(product)
@@ -87,7 +86,6 @@ def require_forks(product: Product) -> None:
     wait_for("every process to be a fork", are_forks, 20)
 
 
-@pytest.mark.once
 def test_a_process_that_waits_for_trainings_has_loaded_and_written_what_each_needs(product: Product) -> None:
     wait_for("what report cards need", lambda: list(product.checkpoints.glob("bases/*/strangers.json")), 120)
     parent, child = product.processes("bf-trainer")
@@ -96,6 +94,7 @@ def test_a_process_that_waits_for_trainings_has_loaded_and_written_what_each_nee
     assert all("libtensorflow" in Path(f"/proc/{process}/maps").read_text() for process in (parent, child))
 
 
+@pytest.mark.differs
 def test_a_killed_writer_loses_no_request(product: Product, alice: Person, corpus: str) -> None:
     base = alice.start_of(corpus)
     # Posts as long as they may be, which takes a while.
@@ -127,6 +126,7 @@ def _requests_of(product: Product) -> float:
     return float(re.findall(r"^botfactory_writing_requests (\S+)$", page, re.MULTILINE)[0])
 
 
+@pytest.mark.differs
 def test_a_killed_training_process_loses_the_running_epoch_at_most(
     product: Product, alice: Person, corpus: str
 ) -> None:
@@ -140,6 +140,7 @@ def test_a_killed_training_process_loses_the_running_epoch_at_most(
     assert snapshot["job"]["attempt"] == 2
 
 
+@pytest.mark.differs
 def test_a_killed_worker_and_scheduler_are_started_again_and_the_job_goes_on_though_no_importer_has_time(
     product: Product, alice: Person, corpus: str
 ) -> None:
@@ -173,6 +174,7 @@ def parent_of(process: int) -> int:
     return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
 
 
+@pytest.mark.differs
 @pytest.mark.parametrize("seed", [1, 2, 3])  # the third also kills the cleaning
 def test_an_import_killed_twice_at_random_points_is_complete_with_no_post_twice(
     product: Product, alice: Person, seed: int
@@ -237,6 +239,7 @@ def posts_in(archive: bytes) -> list[tuple[str, str]]:
     return [(item["id_str"], html.unescape(item["full_text"])) for item in found]
 
 
+@pytest.mark.differs
 def test_a_restart_of_the_broker_loses_nothing(product: Product, alice: Person, corpus: str) -> None:
     if not product.processes("unixsocket"):
         pytest.skip("the broker of this run is not ours to restart")
@@ -252,7 +255,6 @@ def test_a_restart_of_the_broker_loses_nothing(product: Product, alice: Person, 
     assert stopped == ["valkey"], product.logs()
 
 
-@pytest.mark.once
 def test_after_ctrl_c_nothing_runs_and_the_next_start_goes_on(product: Product, alice: Person, corpus: str) -> None:
     job = alice.train(corpus, EPOCHS)
     in_the_middle_of_epoch(alice, job, 2)
@@ -269,7 +271,6 @@ def test_after_ctrl_c_nothing_runs_and_the_next_start_goes_on(product: Product, 
     trained(alice, job)
 
 
-@pytest.mark.once
 def test_a_killed_supervisor_leaves_nothing_behind(product: Product, alice: Person, corpus: str) -> None:
     job = alice.train(corpus, EPOCHS)
     in_the_middle_of_epoch(alice, job, 2)
@@ -283,7 +284,6 @@ def test_a_killed_supervisor_leaves_nothing_behind(product: Product, alice: Pers
     trained(alice, job)
 
 
-@pytest.mark.once
 def test_a_training_of_the_base_model_gives_way_to_a_bot_and_goes_on(
     product: Product, alice: Person, corpus: str
 ) -> None:
@@ -303,7 +303,6 @@ def test_a_training_of_the_base_model_gives_way_to_a_bot_and_goes_on(
     alice.wait_for_state(base, "cancelled")
 
 
-@pytest.mark.once
 def test_a_second_start_from_the_same_home_is_refused(product: Product) -> None:
     # As if this were a newer version than the one that runs.
     product.manage("migrate", "webhooks", "zero", "--fake")
@@ -320,6 +319,7 @@ def test_a_second_start_from_the_same_home_is_refused(product: Product) -> None:
     assert "[ ] 0001_initial" in tables
 
 
+@pytest.mark.differs
 def test_what_is_learned_is_on_disk_and_the_work_is_cleared_away(product: Product, alice: Person, corpus: str) -> None:
     job = alice.train(corpus, 1)
     snapshot = alice.wait_for_state(job, "succeeded", "failed")

@@ -23,7 +23,6 @@ CODE: dict[str, str] = dict(re.findall(r"^```(\w+)\n(.*?)^```$", WALK, re.MULTIL
 POSTS = 300
 
 # tests/rest asks Postgres for all of it, too.
-pytestmark = pytest.mark.once
 
 
 @pytest.fixture(scope="module")

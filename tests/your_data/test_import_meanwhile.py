@@ -33,7 +33,7 @@ from tweets.clean_corpus import clean
 from tweets.cleaning import CleaningRules
 from tweets.models import Corpus
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 def test_another_attempt_adds_nothing_twice(bob: User, files: Files) -> None:

@@ -33,7 +33,7 @@ from tests.rest.helpers import Program, require_error
 
 from .desk import FACTS
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 FORM = {"count": "2", "temperature": "0.8"}
 BODY = {"n": 2, "temperature": 0.8}

@@ -22,7 +22,7 @@ from tests.product import wait_for
 
 from .desk import Desk, slowly_loaded
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 def test_a_request_is_written_though_the_broker_fails_once_it_is_taken(

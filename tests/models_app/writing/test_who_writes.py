@@ -18,7 +18,7 @@ from tests.product import wait_for
 
 from .desk import FACTS, Desk, copies_of, posts_in, slowly_loaded
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 def test_many_bots_write_at_once_in_bounded_memory(base: TrainedModel, alice: User, desk: Desk) -> None:

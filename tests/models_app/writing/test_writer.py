@@ -23,7 +23,7 @@ from tests.product import save_small_base, wait_for
 
 from .desk import FACTS, Desk, posts_in
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]
 
 
 def test_what_a_killed_writer_had_begun_is_written_by_another(base: TrainedModel, desk: Desk) -> None:
