@@ -105,7 +105,7 @@ def test_a_program_changes_a_search_for_a_base_model_that_is_deleted(
     search = base_search(admin)
     delete_before(monkeypatch, searches, act)
     program = Program(admin, "read", "write", "admin")
-    require_error(program.post(f"/base-searches/{search.pk}/{path}", body), 404, "not_found")
+    require_error(program.post(f"/searches/{search.pk}/{path}", body), 404, "not_found")
 
 
 @pytest.mark.parametrize(("act", "path", "form"), [("resume", "resume", {}), ("add_trials", "add", {"trials": "1"})])

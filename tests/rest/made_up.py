@@ -294,7 +294,7 @@ def _good_body(operation: str, body: dict[str, Any], world: World) -> None:
         body["minutes"] = None
     if operation == "create_base_search":
         _good_base_search(body)
-    if operation in ("use_trial", "use_base_trial"):
+    if operation == "use_trial":
         body["trial"] = 0 if body.get("trial") is not None else None
     if operation in ("create_job", "create_search", "estimate_job", "create_instant_bot"):
         body["corpus"] = str(world.ids["corpus_id"])
