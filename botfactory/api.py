@@ -21,7 +21,6 @@ from botfactory.rest.reference import Reference, reference
 from botfactory.webhooks import api as webhooks
 from botfactory.your_data import api as your_data
 from models_app.api import (
-    base_corpora,
     bases,
     downloading,
     evaluation,
@@ -60,7 +59,6 @@ api.add_router("/webhooks", webhooks.router)
 api.add_router("/jobs", joined(jobs.router, training.router))
 api.add_router("/corpora", joined(corpora.router, reading_api.router))
 api.add_router("/models", joined(models.router, bases.router, evaluation.router, downloading.router))
-api.add_router("/base-corpora", base_corpora.router)
 api.add_router("/searches", searches.router)
 api.add_router("/generations", generation.router)
 api.add_router("/kept", kept_api.router)

@@ -44,7 +44,6 @@ CHECKPOINTS_DIR = env_path("CHECKPOINTS_DIR", SHIPPED_DIR)
 # Files of posts for training and evaluating base models
 TRAINING_DIR = env_path("TRAINING_DIR", BOTFACTORY_HOME / "training")
 # Files of any format that an administrator can prepare a corpus of
-RAW_POSTS_DIR = env_path("RAW_POSTS_DIR", BOTFACTORY_HOME / "raw")
 UPLOADS_DIR = BOTFACTORY_HOME / "uploads"
 JOBS_DIR = BOTFACTORY_HOME / "jobs"
 LOGS_DIR = BOTFACTORY_HOME / "logs"

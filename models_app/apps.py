@@ -14,7 +14,6 @@ class ModelsAppConfig(AppConfig):
         from botfactory.ops import checks, components, metrics
         from models_app import checks as model_checks
         from models_app import instant, made_from, pretrained, registry, report_runner, runner, services
-        from models_app.base_corpora import runner as corpora_runner
         from models_app.base_models import adding
         from models_app.base_models import runner as base_runner
         from models_app.search import runner as search_runner
@@ -28,7 +27,6 @@ class ModelsAppConfig(AppConfig):
             base_runner.TRAINING,
             base_runner.EVALUATION,
             adding.KIND,
-            corpora_runner.KIND,
             report_runner.KIND,
             instant.KIND,
             search_runner.KIND,

@@ -14,7 +14,6 @@ from django.utils.safestring import SafeString, mark_safe
 
 SCHEMAS: Final = "#/components/schemas/"
 JSON: Final = "application/json"
-FORM: Final = "multipart/form-data"
 #: Names of types that aren't names of formats.
 TYPES: Final = {
     "string": "text",
@@ -86,11 +85,6 @@ class Operation:
     def json_body(self) -> Shape | None:
         """Return the first way to write the body as JSON, if there is one."""
         return next((body for body in self.bodies if body.media_type == JSON), None)
-
-    @property
-    def can_be_tried(self) -> bool:
-        """Return whether the page can send it: the page writes JSON, but no form with a file."""
-        return not self.bodies or self.json_body is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,11 +284,6 @@ class _Reader:
                 '-H "Content-Type: application/json"',
                 f"-d {shlex.quote(json.dumps(json.loads(written.example)))}",
             ]
-        elif bodies and bodies[0].media_type == FORM:
-            for field in bodies[0].fields:
-                if field.is_required:
-                    value = "@FILE" if field.kind == FORMATS["binary"] else field.name.upper()
-                    parts.append(f"-F {field.name}={value}")
         return " \\\n  ".join([*parts, address])
 
 

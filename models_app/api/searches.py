@@ -17,7 +17,7 @@ from pydantic import Field
 
 from botfactory.jobs.api import JobOut, told_one
 from botfactory.rest.access import ADMINISTRATORS, access_of, person
-from botfactory.rest.errors import bad_value, missing_is_404
+from botfactory.rest.errors import bad_value, missing_is_404, register_errors
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import Input, Output, Page, Text, examples
 from botfactory.translation import translated
@@ -32,6 +32,7 @@ from models_app.search.outlook import outlook_of, with_trials
 from models_app.search.space import BadSpace
 
 router = Router(tags=["searches"])
+register_errors({bases.BaseError: 422})
 
 #: The fields of a body that say how its search goes about.
 _HOW: Final = {field.name for field in fields(How)}

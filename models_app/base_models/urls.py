@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import path
 
-from models_app.base_corpora.views import prepare_corpus
 from models_app.base_models import views
 from models_app.search.views import start_base_search
 
@@ -14,7 +13,6 @@ here = admin.site.admin_view
 urlpatterns = [
     path("", here(views.base_models), name="base_models"),
     path("upload", here(views.upload_base), name="upload_base"),
-    path("prepare", here(prepare_corpus), name="prepare_corpus"),
     path("train", here(views.train_base), name="train_base"),
     path("search", here(start_base_search), name="base_search"),
     path("evaluate", here(views.evaluate_bases), name="evaluate_bases"),

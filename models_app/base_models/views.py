@@ -24,8 +24,6 @@ from botfactory.jobs.models import Job
 from botfactory.translation import translated
 from botfactory.uploaded import name_of
 from models_app import machines, model_files, services, tier_recipes, tiers
-from models_app.base_corpora import files as corpora
-from models_app.base_corpora.services import preparations
 from models_app.base_models import adding, versions
 from models_app.base_models import archive as base_archive
 from models_app.base_models import services as bases
@@ -79,7 +77,6 @@ def base_models(request: HttpRequest) -> HttpResponse:
         changes=BaseChange.objects.select_related("model")[:CHANGES_SHOWN],
         trainings=[_entry(job, user) for job in bases.trainings()[:JOBS_SHOWN]],
         recipes=[(Tier(recipe.tier).label, recipe) for recipe in tier_recipes.all_recipes()],
-        preparations=[_entry(job, user) for job in preparations()[:JOBS_SHOWN]],
         evaluations=[_entry(job, user) for job in bases.evaluations()[:JOBS_SHOWN]],
     )
 
@@ -191,7 +188,7 @@ def upload_base(request: HttpRequest) -> HttpResponse:
 def train_base(request: HttpRequest) -> HttpResponse:
     user = _require(bases.may_add, request)
     _take_in()
-    form = TrainBaseForm(*_sent(request), user=user, initial=_of_corpus(request.GET.get("corpus", "")))
+    form = TrainBaseForm(*_sent(request), user=user)
     if form.is_valid():
         try:
             return redirect(bases.train(by=user, **form.asked()))
@@ -200,14 +197,6 @@ def train_base(request: HttpRequest) -> HttpResponse:
     return _form(
         request, form, _("Train a base model"), _("Train"), parts=form.parts(), directory=settings.TRAINING_DIR
     )
-
-
-def _of_corpus(name: str) -> dict[str, Any]:
-    """Return what the form of a training begins with if it's opened from a prepared corpus."""
-    corpus = next((one for one in corpora.prepared() if one.name == name), None)
-    if corpus is None:
-        return {}
-    return {"name": corpus.name, "learn_from": [corpus.files["train"]], "validation": corpus.files["validation"]}
 
 
 @require_http_methods(["GET", "POST"])

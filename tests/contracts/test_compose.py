@@ -62,7 +62,7 @@ def test_each_variable_that_it_sets_is_a_setting() -> None:
 def test_what_an_operator_sets_in_env_reaches_each_container() -> None:
     offered = set(re.findall(r"^(\w+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE))
     # The containers set folders and services. Debugging and the type of products aren't settings for a server.
-    own = {"BOTFACTORY_HOME", "CHECKPOINTS_DIR", "TRAINING_DIR", "RAW_POSTS_DIR", "DEBUG", "BOTFACTORY_ML_PRODUCTS"}
+    own = {"BOTFACTORY_HOME", "CHECKPOINTS_DIR", "TRAINING_DIR", "DEBUG", "BOTFACTORY_ML_PRODUCTS"}
     own |= {"COMPOSE_PROFILES", "DATABASE_URL", "REDIS_URL", "POSTGRES_PASSWORD", "PORT"}
     # Containers share the processor by cpu_shares.
     own |= {"TRAINER_NICE"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import time
@@ -13,6 +14,7 @@ from unittest.mock import Mock
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 from django.utils import timezone
 
 from botfactory.accounts.models import User
@@ -28,6 +30,7 @@ from models_app.ml.config import PretrainConfig
 from models_app.ml.vocabulary import learning as vocabulary_learning
 from models_app.ml.vocabulary import vocabulary_of
 from models_app.models import Tier, TrainedModel
+from tests.fakes.posts import make_posts
 from tests.jobs.folders import kept_dir
 from tests.models_app.base_jobs import QUICK, ask, done, need_worker, training_of
 from tests.models_app.base_jobs import server as server
@@ -55,6 +58,15 @@ def test_a_training_ends_with_a_version_to_promote(admin: User, server: Path, ba
     assert versions.base_model() == base
     bases.promote(model, by=admin)
     assert versions.base_model() == model
+
+
+def test_a_corpus_that_the_command_prepares_can_be_chosen(admin: User, server: Path, tmp_path: Path) -> None:
+    raw = tmp_path / "raw.txt"
+    raw.write_text("\n".join(make_posts(200, seed=3)), encoding="utf-8")
+    call_command("prepare_corpus", str(raw), "--out", str(server / "new"), "--processes", "1", stdout=io.StringIO())
+    files = ["new/train.txt.gz", "new/validation.txt.gz"]
+    assert set(files) <= set(bases.post_files())
+    assert ask(admin, files=files[:1], validation=files[1]).arguments["files"] == files[:1]
 
 
 def test_a_file_is_found_by_its_name_however_many_there_are(server: Path) -> None:

@@ -36,7 +36,7 @@ def test_a_program_searches_and_trains_the_best(corpus: Corpus, base: TrainedMod
     begun = program.post("/searches", {"corpus": str(corpus.pk), "space": SPACE, "trials": 2, "seed": 7})
     assert begun.status_code == 202, begun.content
     told = begun.json()
-    assert told["kind"] == "base"
+    assert told["kind"] == "bot"
     assert (told["state"], told["trials"], told["ended"], told["best"]) == ("running", 2, 0, None)
     assert told["space"] == SPACE and told["model"] == str(base.pk) and len(told["jobs"]) == 1
     job = program.get(f"/jobs/{told['jobs'][0]}").json()

@@ -31,7 +31,6 @@ from botfactory.webhooks import services as webhooks
 from botfactory.webhooks.models import Delivery, Webhook
 from models_app import model_files
 from models_app import services as models
-from models_app.base_corpora.services import PREPARE_CORPUS
 from models_app.keeping import services as keeping
 from models_app.ml.config import SamplingConfig
 from models_app.models import Generation, Search, TrainedModel, Trial
@@ -234,18 +233,6 @@ def _chosen(value: Any) -> bool:
     return zlib.crc32(str(value).encode()) % 4 < THERE
 
 
-def _good_preparation(body: dict[str, Any]) -> None:
-    """Name a file and an encoding that there are, and shares of 100 percent. One corpus is prepared at a time."""
-    Job.objects.filter(kind=PREPARE_CORPUS).delete()
-    file = Path(settings.RAW_POSTS_DIR) / "made-up.txt"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("one\ntwo\n", encoding="utf-8")
-    is_form = isinstance(body.get("shares"), str) or isinstance(body.get("languages"), str)
-    shares, languages = ("80/10/10", "en") if is_form else ([80, 10, 10], ["en"])
-    goods = {"inputs": [file.name], "encoding": "utf-8", "shares": shares, "languages": languages}
-    body.update({name: good for name, good in goods.items() if name in body})
-
-
 def _good_base_search(body: dict[str, Any]) -> None:
     """Name files and a space that there are, and one length."""
     folder = Path(settings.TRAINING_DIR)
@@ -286,8 +273,6 @@ def _good_body(operation: str, body: dict[str, Any], world: World) -> None:
             ApiToken.objects.filter(owner=world.owner, name="made up").delete()
         if body.get("expires_at") is not None:
             body["expires_at"] = (timezone.now() + timedelta(days=1)).isoformat()
-    if operation in ("prepare_base_corpus", "prepare_uploaded_corpus"):
-        _good_preparation(body)
     if operation == "create_search":
         # A space is checked against the settings of a training.
         body["space"] = SPACE if body.get("space") else None

@@ -106,7 +106,7 @@ def test_nobody_else_can_use_what_is_for_administrators(
     things: dict[str, uuid.UUID | str], alice: User, admin: User
 ) -> None:
     found = for_administrators()
-    assert len(found) >= 4
+    assert found
     programs = (Program(alice, "read", "write"), Program(admin, "read", "write"))
     for method, path, operation in found:
         body: dict[str, Any] | None = {} if "requestBody" in operation else None

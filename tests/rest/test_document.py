@@ -13,10 +13,6 @@ from botfactory.rest.openapi import Document
 from tests.rest.helpers import V1
 
 NAMES = {
-    "GET /base-corpora": "list_base_corpora",
-    "POST /base-corpora": "prepare_base_corpus",
-    "GET /base-corpora/inputs": "list_raw_files",
-    "POST /base-corpora/upload": "prepare_uploaded_corpus",
     "GET /corpora": "list_corpora",
     "POST /corpora": "create_corpus",
     "DELETE /corpora/{corpus_id}": "delete_corpus",
@@ -124,7 +120,7 @@ def test_a_form_says_that_it_takes_no_other_fields() -> None:
         for kind, content in operation.get("requestBody", {}).get("content", {}).items()
         if kind != "application/json"
     }
-    assert f"{V1}/base-corpora/upload" in forms
+    assert f"{V1}/corpora" in forms
     assert {path for path, schema in forms.items() if schema.get("additionalProperties") is not False} == set()
 
 

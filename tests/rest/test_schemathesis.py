@@ -118,7 +118,7 @@ def handles(settings: Any) -> Iterator[dict[str, str]]:
 def host(settings: Any, tmp_path: Path) -> None:
     """Answer to the name of Django's client. The files that are made up go with the test."""
     settings.ALLOWED_HOSTS = ["testserver"]
-    settings.RAW_POSTS_DIR, settings.TRAINING_DIR = tmp_path / "raw", tmp_path / "training"
+    settings.TRAINING_DIR = tmp_path / "training"
 
 
 def test_who_has_a_token_gets_what_the_document_says(

@@ -85,7 +85,6 @@ PARTS: Final[dict[str, list[Stop]]] = {
         Stop("/admin/", "Administration", "Workers, jobs, failures, people and disks."),
         Stop("/admin/base-models/", "Base models", "The models that new bots start from."),
         Stop("/admin/base-models/search", "Find the best base model", "A search for the best network and settings."),
-        Stop("/admin/base-models/prepare", "Prepare a corpus", "Clean posts to train a base model on."),
         Stop("/admin/base-models/train", "Train a base model", "Train another one, from your own files."),
         Stop("/admin/jobs/job/", "A list in the administration", "Everybody's jobs, to filter, cancel or try again."),
         Stop("/status/", "Server status", "Workers, queues, and your places in them."),
