@@ -18,7 +18,7 @@ from botfactory.your_data.form import LeftOut, Manifest, place_of
 from botfactory.your_data.packing import Packer
 from models_app.ml.errors import CheckpointError
 from models_app.models import TrainedModel
-from models_app.moving import bots, searches, written
+from models_app.moving import bots, written
 from tweets import audit, export, moving
 from tweets.models import AuditEntry, Corpus
 
@@ -51,7 +51,7 @@ def pieces_of(user: User) -> Iterator[bytes]:
     yield from packer.add(form.GENERATIONS, written.generations(user))
     yield from packer.add(form.KEPT, written.kept(user))
     yield from packer.add(form.GAMES, written.games(user))
-    yield from packer.add(form.SEARCHES, searches.searches(user))
+    yield from packer.add(form.SEARCHES, written.searches(user))
     yield from packer.add(form.REPORTS, written.reports(user))
     manifest = Manifest(
         format=form.FORMAT,

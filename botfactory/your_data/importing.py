@@ -86,7 +86,7 @@ def _contents(archive: Archive) -> dict[str, Any]:
         )
     # Without its files, which the other Bot Factory couldn't read, a bot takes no room.
     models = [name for number in bots if (name := place_of(form.BOTS, number, form.MODEL)) in archive]
-    written = [name for name in (form.GENERATIONS, form.KEPT, form.GAMES, form.SEARCHES) if name in archive]
+    written = [name for name in (form.GENERATIONS, form.KEPT) if name in archive]
     return {
         "corpora": [str(number) for number in corpora],
         "bots": [str(number) for number in bots],

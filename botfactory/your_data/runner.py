@@ -25,7 +25,7 @@ from botfactory.your_data.errors import ImportRefused
 from botfactory.your_data.form import place_of
 from botfactory.your_data.unpacking import Archive
 from models_app import model_files
-from models_app.moving import bots, restoring, searches
+from models_app.moving import bots, restoring
 from tweets import moving
 from tweets.errors import CorpusError
 from tweets.models import Corpus
@@ -67,7 +67,7 @@ class _Run:
         for folder, name in ((form.CORPORA, form.CORPUS), (form.BOTS, form.BOT)):
             for number in self.archive.things(folder):
                 self.archive.described(place_of(folder, number, name))
-        for name in (form.GENERATIONS, form.KEPT, form.GAMES, form.SEARCHES):
+        for name in (form.GENERATIONS, form.KEPT):
             for _line in self._lines(name):
                 pass
         self._settings()
@@ -88,8 +88,6 @@ class _Run:
         lines, numbers = self._lines, self.numbers
         written = restoring.generations(lines(form.GENERATIONS), owner=owner, numbers=numbers, fenced=fenced)
         kept = restoring.kept(lines(form.KEPT), owner=owner, numbers=numbers, fenced=fenced)
-        games = restoring.games(lines(form.GAMES), owner=owner, numbers=numbers, fenced=fenced)
-        found = searches.restore(lines(form.SEARCHES), owner=owner, numbers=numbers, fenced=fenced)
         mail, arguments = self._settings().mail, self.handle.job.arguments
         place = {"language": arguments.get("language", ""), "site": arguments.get("site", "")}
         with fenced():
@@ -99,10 +97,6 @@ class _Run:
             "generations_left_out": written.left_out,
             "kept": kept.restored,
             "kept_left_out": kept.left_out,
-            "games": games.restored,
-            "games_left_out": games.left_out,
-            "searches": found.restored,
-            "searches_left_out": found.left_out,
             "mail": has_mail,
             "left_out": self.left_out,
         }

@@ -1,4 +1,4 @@
-"""Restore what bots wrote for a person: generations, the posts that they kept, and the results of their games."""
+"""Restore what bots wrote for a person: generations, and the posts that they kept."""
 
 from __future__ import annotations
 
@@ -18,9 +18,8 @@ from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import BadSetting
 from models_app.ml.sampling.outcome import Refused
 from models_app.model_files import Fence
-from models_app.models import Game, Generation, KeptPost, TrainedModel
+from models_app.models import Generation, KeptPost, TrainedModel
 from models_app.moving.bases import meant, usable_by_all
-from models_app.playing.services import POSTS
 
 Row = TypeVar("Row", bound=Model)
 
@@ -29,12 +28,8 @@ Numbers = Callable[[uuid.UUID], uuid.UUID]
 
 CHUNK: Final = 200
 _LONGEST_POST: Final = 100_000
-#: The most games of a ZIP; more than anybody plays.
-MAX_GAMES: Final = 10_000
 #: What a person has generated is restored up to this many generations, with those that are there already.
 MAX_GENERATIONS: Final = 20_000
-#: The name space of their ids.
-_GAMES: Final = uuid.UUID("6d8f7f0a-3c0e-4a55-9f0d-2f8f5a0e1b7c")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +64,6 @@ class KeptFacts(Facts):
     created_at: MadeAt
 
 
-class GameFacts(Facts):
-    """A finished game. Its posts aren't in the ZIP, only the answers."""
-
-    model: uuid.UUID
-    answers: tuple[bool, ...] = Field(min_length=POSTS, max_length=POSTS)
-    right: int = Field(ge=0, le=POSTS)
-    created_at: MadeAt
-
-
 class _Models:
     """Finds the models of rows: bots that were restored, and base models that are here too.
 
@@ -88,24 +74,20 @@ class _Models:
         self,
         owner: User,
         numbers: Numbers,
-        lines: Iterable[GenerationFacts | KeptFacts | GameFacts | None],
+        lines: Iterable[GenerationFacts | KeptFacts | None],
     ) -> None:
         self._numbers = numbers
         found = [line for line in lines if line is not None]
         wanted = {numbers(line.model) for line in found}
-        bases = {line.model_sha256 for line in found if not isinstance(line, GameFacts)}
+        bases = {line.model_sha256 for line in found}
         models = TrainedModel.objects.select_for_update(no_key=True).order_by("pk")
         self._own = set(models.filter(owner=owner, pk__in=wanted).values_list("pk", flat=True))
         self._bases = list(models.filter(usable_by_all(), sha256__in=bases))
 
     def of(self, facts: GenerationFacts | KeptFacts) -> uuid.UUID | None:
         base = meant(self._bases, facts.model_sha256, facts.model_pretrained)
-        return self.own(facts.model) or (base.pk if base else None)
-
-    def own(self, model: uuid.UUID) -> uuid.UUID | None:
-        """Return the restored bot, or None if it wasn't restored."""
-        number = self._numbers(model)
-        return number if number in self._own else None
+        number = self._numbers(facts.model)
+        return number if number in self._own else (base.pk if base else None)
 
 
 def generations(lines: Iterable[Mapping[str, Any]], *, owner: User, numbers: Numbers, fenced: Fence) -> Restored:
@@ -165,36 +147,6 @@ def kept(lines: Iterable[Mapping[str, Any]], *, owner: User, numbers: Numbers, f
     return Restored(done, left_out)
 
 
-def games(lines: Iterable[Mapping[str, Any]], *, owner: User, numbers: Numbers, fenced: Fence) -> Restored:
-    """Restore the results of finished games with the person's own bots. Repeated, it adds none twice.
-
-    Games with others' bots are left out, and so are those beyond MAX_GAMES and what no finished game looks like.
-    """
-    done = read = 0
-    for chunk in batches(lines, CHUNK):
-        found = [_game(line) for line in chunk]
-        with fenced():
-            models = _Models(owner, numbers, found)
-            rows = [
-                Game(
-                    # A game has no id of its own in the ZIP: its line tells it from others.
-                    pk=numbers(uuid.uuid5(_GAMES, str(line))),
-                    model_id=model,
-                    player=owner,
-                    answers=list(facts.answers),
-                    right=facts.right,
-                    created_at=facts.created_at,
-                )
-                for line, facts in enumerate(found, start=read + 1)
-                if facts is not None and (model := models.own(facts.model)) is not None
-            ]
-            rows = rows[: MAX_GAMES - done]
-            Game.objects.bulk_create(rows, ignore_conflicts=True)
-        done += len(rows)
-        read += len(chunk)
-    return Restored(done, read - done)
-
-
 def _create(rows: Sequence[Row], own: QuerySet[Row], most: int) -> int:
     """Create the first of these rows, up to `most` rows of the person. Return how many of them are there now."""
     already = own.filter(pk__in=[row.pk for row in rows]).count()
@@ -207,13 +159,6 @@ def _among(there: set[uuid.UUID], number: uuid.UUID | None, numbers: Numbers) ->
     """Return the new id of the generation if it's there."""
     new = None if number is None else numbers(number)
     return new if new in there else None
-
-
-def _game(line: Mapping[str, Any]) -> GameFacts | None:
-    try:
-        return GameFacts.model_validate(line)
-    except ValidationError:
-        return None
 
 
 def _generation(line: Mapping[str, Any]) -> GenerationFacts | None:

@@ -1,4 +1,4 @@
-"""What bots wrote for a person, as lines of JSON in the person's ZIP."""
+"""What bots wrote for a person, and the person's games and searches, as lines of JSON in the person's ZIP."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.utils import translation
 
 from botfactory.accounts.models import User
 from botfactory.chunks import chunks_of, line_of
-from models_app.models import Game, Generation, KeptPost, PostReport, TrainedModel
+from models_app.models import Game, Generation, KeptPost, PostReport, Search, TrainedModel, Trial
 
 
 def _name(model: TrainedModel, user: User) -> str:
@@ -71,8 +71,7 @@ def games(user: User) -> Iterator[bytes]:
             {
                 "model": str(row.model_id),
                 "bot": _name(row.model, user),
-                # A game that came from another ZIP has answers only.
-                "posts": len(row.items) or len(row.answers),
+                "posts": len(row.items),
                 "answers": row.answers,
                 "right": row.right,
                 "created_at": row.created_at.isoformat(),
@@ -98,3 +97,38 @@ def reports(user: User) -> Iterator[bytes]:
             for row in rows
         ]
         yield "".join(map(line_of, lines)).encode()
+
+
+def searches(user: User) -> Iterator[bytes]:
+    """Yield a line for each search of the person, with its trials."""
+    for rows in chunks_of(Search.objects.filter(owner=user).prefetch_related("trials")):
+        yield "".join(line_of(_told(row)) for row in rows).encode()
+
+
+def _told(row: Search) -> dict[str, Any]:
+    return {
+        "id": str(row.pk),
+        "name": row.name,
+        "corpus": str(row.corpus_id) if row.corpus_id else None,
+        "start": str(row.start_id) if row.start_id else None,
+        "start_name": row.start_name,
+        "settings": row.settings,
+        "space": row.space,
+        "sampler": row.sampler,
+        "pruner": row.pruner,
+        "trials_wanted": row.wanted,
+        "at_once": row.at_once,
+        "seed": row.seed,
+        "importance": row.importance,
+        "created_at": row.created_at.isoformat(),
+        "trials": [_told_trial(trial) for trial in row.trials.all()],
+    }
+
+
+def _told_trial(row: Trial) -> dict[str, Any]:
+    same = ("number", "state", "parameters", "bits_per_character", "points", "seconds", "weights", "why")
+    return {
+        **{name: getattr(row, name) for name in same},
+        "started_at": row.started_at.isoformat(),
+        "finished_at": row.finished_at.isoformat() if row.finished_at else None,
+    }

@@ -142,11 +142,8 @@ def current(player: User, model: TrainedModel) -> Game | None:
 
 
 def game_for_user(user: User, model: TrainedModel, game_id: uuid.UUID) -> Game:
-    """Return the person's game with the model.
-
-    Raises Game.DoesNotExist for others, and for one from a person's ZIP: its posts aren't here.
-    """
-    return Game.objects.exclude(items=[]).get(pk=game_id, player=user, model=model)
+    """Return the person's game with the model. Raises Game.DoesNotExist for others."""
+    return Game.objects.get(pk=game_id, player=user, model=model)
 
 
 def begin(*, player: User, model: TrainedModel, proceed: Callable[[], None] | None = None) -> Game:

@@ -17,7 +17,7 @@ from botfactory import __version__
 from botfactory.accounts.models import User
 from botfactory.your_data import exporting
 from models_app import model_files
-from models_app.models import Game, Generation, KeptPost, PostReport, TrainedModel
+from models_app.models import Game, Generation, KeptPost, PostReport, TrainedModel, Trial
 from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
 from tests.rest.helpers import Program, require_error
@@ -94,6 +94,18 @@ def test_the_zip_has_everything_and_a_sum_of_each_file(alice: User, corpus: Corp
     assert json.loads(files["settings.json"])["mail"] == {"training_succeeded": False, "training_failed": True}
     assert {job["kind"] for job in lines(files["jobs.jsonl"])} == {"import", "fine_tune"}
     assert json.loads(files["account.json"])["usage"]["corpora"] == 1
+
+
+def test_searches_are_in_it_with_their_trials(
+    alice: User, bot: TrainedModel, corpus: Corpus, base: TrainedModel
+) -> None:
+    search = search_for(corpus, base)
+    values = {"learning_rate": 0.002, "epochs": 2, "batch_size": 8}
+    Trial.objects.create(search=search, number=0, state="complete", bits_per_character=3.0, parameters=values)
+    [told] = lines(exported(alice)["searches.jsonl"])
+    assert (told["name"], told["corpus"], told["start"]) == (search.name, str(corpus.pk), str(base.pk))
+    assert set(told["space"]) == set(values)
+    assert [(trial["parameters"], trial["bits_per_character"]) for trial in told["trials"]] == [(values, 3.0)]
 
 
 def test_no_secret_and_nothing_of_others_is_in_it(secrets: list[str], alice: User, bob: User) -> None:

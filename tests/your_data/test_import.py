@@ -6,7 +6,6 @@ import io
 import json
 import uuid
 from dataclasses import replace
-from typing import Any
 from zipfile import ZIP_STORED, ZipFile
 
 import pytest
@@ -28,7 +27,6 @@ from models_app.base_models import services as bases
 from models_app.ml.config import SamplingConfig
 from models_app.models import Game, Generation, KeptPost, TrainedModel
 from models_app.moving import restoring
-from models_app.playing.services import ToldApart
 from models_app.sharing import tags
 from tests.conftest import signed_in
 from tests.models_app.conftest import few_posts_on_report_cards, import_posts, registered, train, untrained
@@ -118,31 +116,19 @@ def test_every_figure_and_every_sample_of_a_training_comes_back(
     assert "surprise" in signed_in(bob).get(f"/models/{model.pk}/").content.decode()
 
 
-def test_results_of_games_and_the_wish_for_mails_come_back(alice: User, bob: User, bot: TrainedModel) -> None:
-    other = TrainedModel.objects.create(owner=bob, name="Of bob", corpus=bot.corpus, directory="none")
-    Game.objects.create(model=other, player=alice, answers=[True] * 10, right=10)
-    before = ToldApart.of(bot)
-    first = files_of(b"".join(exporting.pieces_of(alice)))
-    accounts.delete_account(alice)
-    job = imported(bob, zipped(first))
-    model = TrainedModel.objects.get(pk=job.result["models"][0]["id"])
-    assert ToldApart.of(model) == before and before is not None and (before.games, before.share) == (2, 0.7)
-    assert [job.result[name] for name in ("games", "games_left_out", "mail")] == [2, 2, True]
-    played = Game.objects.filter(player=bob, model=model).order_by("right")
-    assert [(game.right, len(game.answers), game.items) for game in played] == [(5, 10, []), (9, 10, [])]
-    assert [row["created_at"] for row in lines(first["games.jsonl"]) if row["right"] == 5] == [
-        played[0].created_at.isoformat()
-    ]
+def test_the_wish_for_mails_comes_back(bob: User, files: Files) -> None:
+    job = imported(bob, zipped(files))
+    assert job.result["mail"] is True
     chosen = notifications.notifications_of(bob)
     assert (chosen.training_succeeded, chosen.training_failed) == (False, True)
-    client = signed_in(bob)
-    page = client.get(f"/jobs/{job.pk}/").content.decode()
-    assert "The results of 2 games" in page and "Which emails you want" in page and "2 games, because they" in page
-    assert client.get(f"/models/{model.pk}/game").status_code == 200
-    assert client.get(f"/models/{model.pk}/game?game={played[0].pk}").status_code == 200
-    # They leave with the next ZIP, too.
-    again = lines(files_of(b"".join(exporting.pieces_of(bob)))["games.jsonl"])
-    assert {(row["right"], row["posts"]) for row in again if row["model"] == str(model.pk)} == {(5, 10), (9, 10)}
+    assert "Which emails you want" in signed_in(bob).get(f"/jobs/{job.pk}/").content.decode()
+
+
+def test_games_and_searches_are_for_reading_only(bob: User, files: Files) -> None:
+    assert lines(files["games.jsonl"])
+    damaged = dict.fromkeys(("games.jsonl", "searches.jsonl"), b"not JSON\n")
+    assert imported(bob, zipped(files | damaged)).state == State.SUCCEEDED
+    assert not Game.objects.filter(player=bob).exists()
 
 
 def test_mails_link_to_the_page_that_took_the_zip_in_its_language(bob: User, files: Files) -> None:
@@ -164,19 +150,9 @@ def test_what_somebody_chose_here_stays(bob: User, files: Files) -> None:
     assert Notifications.objects.count() == 1
 
 
-def test_games_that_nobody_finished_are_left_out(bob: User, files: Files) -> None:
-    good = next(row for row in lines(files["games.jsonl"]) if row["right"] == 5)
-    wrong: list[dict[str, Any]] = [
-        *({"right": right} for right in (None, -1, 11, "many")),
-        *({"answers": answers} for answers in ([], [True] * 9, [True] * 11, ["?"] * 10)),
-        *({"created_at": "never"}, {"model": str(uuid.uuid4())}, {"model": "x"}),
-    ]
-    rows = "".join(json.dumps(good | change) + "\n" for change in [{}, *wrong]).encode()
-    job = imported(bob, zipped(files | {"games.jsonl": rows}))
-    assert job.state == State.SUCCEEDED, job.error_message
-    assert (job.result["games"], job.result["games_left_out"]) == (1, len(wrong)) == (1, 11)
-    settings = imported(bob, zipped(files | {"settings.json": b'{"mail": {"training_failed": "perhaps"}}'}))
-    assert settings.state == State.FAILED and "settings.json has values" in settings.error_message
+def test_settings_that_cannot_be_read_are_refused(bob: User, files: Files) -> None:
+    job = imported(bob, zipped(files | {"settings.json": b'{"mail": {"training_failed": "perhaps"}}'}))
+    assert job.state == State.FAILED and "settings.json has values" in job.error_message
 
 
 def test_the_page_takes_the_zip_and_says_what_is_wrong_with_another_file(bob: User, files: Files) -> None:

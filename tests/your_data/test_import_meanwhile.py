@@ -21,7 +21,7 @@ from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.your_data import importing
 from models_app import model_files, registry
-from models_app.models import Game, Generation, KeptPost, TrainedModel
+from models_app.models import Generation, KeptPost, TrainedModel
 from models_app.moving import bots, restoring
 from models_app.sharing import tags
 from tests.conftest import signed_in
@@ -47,7 +47,6 @@ def test_another_attempt_adds_nothing_twice(bob: User, files: Files) -> None:
     job.refresh_from_db()
     assert job.state == State.SUCCEEDED
     counts = [rows.objects.filter(owner=bob).count() for rows in (Corpus, TrainedModel, KeptPost, Generation)]
-    assert Game.objects.filter(player=bob).count() == 2
     assert counts == [1, 1, 2, 1] and Corpus.objects.get().posts.count() == Corpus.objects.get().posts_found == 300
 
 
@@ -125,7 +124,7 @@ def test_a_bot_whose_posts_its_owner_deletes_meanwhile_comes_back_without_them(b
     assert (model.corpus, model.corpus_name) == (None, "Posts")
 
 
-@pytest.mark.parametrize(("name", "of"), [("generations", "_generation"), ("kept", "_kept"), ("games", "_game")])
+@pytest.mark.parametrize(("name", "of"), [("generations", "_generation"), ("kept", "_kept")])
 def test_what_a_bot_wrote_that_its_owner_deletes_meanwhile_is_left_out(
     bob: User, files: Files, monkeypatch: pytest.MonkeyPatch, name: str, of: str
 ) -> None:
