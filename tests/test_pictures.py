@@ -1,50 +1,11 @@
-"""Shapes and letters of pictures that the server draws."""
+"""Letters of pictures that the server draws."""
 
 from __future__ import annotations
 
 import pytest
 from PIL import Image, ImageDraw
 
-from botfactory import avatars
-from botfactory.pictures import shapes
 from botfactory.pictures.lettering import Letters, drawable, fitted
-
-
-def share(inside: str) -> float:
-    """Return how much of the square is covered."""
-    alpha = shapes.drawing(inside, 128).getchannel("A")
-    return sum(level * count for level, count in enumerate(alpha.histogram())) / (255 * 128 * 128)
-
-
-@pytest.mark.parametrize(
-    ("inside", "expected"),
-    [
-        ('<path fill="#fff" d="M0 0h64v64H0z"/>', 1.0),
-        ('<path fill="#fff" d="M0 0 32 0V64L0 64z"/>', 0.5),
-        ('<circle cx="32" cy="32" r="16" fill="hsl(10 50% 50%)"/>', 3.1416 * 16**2 / 64**2),
-        ('<path fill="#fff" d="M16 32a16 16 0 0 1 32 0a16 16 0 0 1-32 0z"/>', 3.1416 * 16**2 / 64**2),
-        ('<rect x="16" y="16" width="32" height="32" rx="16" fill="#123456"/>', 3.1416 * 16**2 / 64**2),
-        ('<rect x="16" y="16" width="32" height="32" fill="#fff"/>', 0.25),
-        # A parabola below its chord: two thirds of the width times half of the height of its control point.
-        ('<path fill="#fff" d="M0 0q32 64 64 0z"/>', 2 / 3 * 0.5),
-        ('<path fill="#fff" d="M0 32q16-32 32 0t32 0v32H0z"/>', 0.5),
-        ('<g fill="none" stroke="#000" stroke-width="8"><path d="M8 32H56"/></g>', (48 * 8 + 3.1416 * 16) / 64**2),
-        ('<path fill="none" d="M0 0h64v64H0z"/>', 0.0),
-    ],
-)
-def test_shapes_have_their_size(inside: str, expected: float) -> None:
-    assert share(inside) == pytest.approx(expected, abs=0.012)
-
-
-def test_every_part_of_every_face_is_drawn() -> None:
-    parts = [*avatars.HEADS, *avatars.AERIALS, *avatars.EYES, *avatars.MOUTHS]
-    shares = {part: share(f'<g fill="#000" stroke="#000" stroke-width="2">{part}</g>') for part in parts}
-    assert len(shares) == 21 and min(shares.values()) > 0.001, shares
-
-
-def test_a_face_has_the_colours_of_the_page() -> None:
-    face = shapes.drawing(avatars.face("Crier"), 128).convert("RGB")
-    assert face.getpixel((1, 1)) == face.getpixel((126, 126)) and len(face.getcolors(100_000) or ()) > 3
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from models_app import model_files
 from models_app.models import Game, Generation, KeptPost, PostReport, TrainedModel, Trial
 from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
+from tests.models_app.searching import search_for
 from tests.rest.helpers import Program, require_error
 from tweets.models import AuditEntry, Corpus
 
