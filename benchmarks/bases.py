@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from models_app.bots.pretrained import packaged
 from models_app.ml.checkpoint import Checkpoint, describe, load
 from models_app.ml.networks.llama.store import LIBRARY, take_in
-from models_app.pretrained import packaged
 
 from . import common
 

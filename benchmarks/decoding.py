@@ -23,6 +23,7 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
+from models_app.bots.pretrained import packaged_file
 from models_app.ml.checkpoint import Checkpoint, load
 from models_app.ml.evaluation.evaluation import evaluate
 from models_app.ml.formats import gguf_files
@@ -32,7 +33,6 @@ from models_app.ml.networks.llama.store import LIBRARY
 from models_app.ml.networks.phrases import Phrases, Recalling
 from models_app.ml.networks.processor import PRODUCTS_VARIABLE, available
 from models_app.ml.networks.registry import Stepper
-from models_app.pretrained import packaged_file
 
 from . import common
 from .bases import FLUENT, PRETRAINED, loaded

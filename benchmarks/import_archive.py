@@ -86,7 +86,7 @@ def import_here(archive: Path, rules: dict[str, Any]) -> dict[str, Any]:
 
     from botfactory.accounts.models import User
     from botfactory.jobs import worker
-    from tweets import services
+    from tweets.corpora import services
     from tweets.models import Corpus
 
     call_command("migrate", verbosity=0)

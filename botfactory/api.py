@@ -29,10 +29,9 @@ from models_app.api import (
     searches,
     training,
 )
-from models_app.keeping import api as kept_api
-from models_app.sharing import api as gallery_api
-from tweets import api as corpora
-from tweets import reading_api
+from models_app.api import kept_posts as kept_api
+from models_app.api import sharing as gallery_api
+from tweets.api import corpora, reading
 
 DESCRIPTION: Final = """\
 Programs can import posts, train, search, write, keep and share posts and bots with this API.
@@ -57,7 +56,7 @@ api.add_router("/me", joined(me.router, your_data.router))
 api.add_router("/tokens", tokens.router)
 api.add_router("/webhooks", webhooks.router)
 api.add_router("/jobs", joined(jobs.router, training.router))
-api.add_router("/corpora", joined(corpora.router, reading_api.router))
+api.add_router("/corpora", joined(corpora.router, reading.router))
 api.add_router("/models", joined(models.router, bases.router, evaluation.router, downloading.router))
 api.add_router("/searches", searches.router)
 api.add_router("/generations", generation.router)

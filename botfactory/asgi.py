@@ -15,9 +15,9 @@ django.setup(set_prefix=False)
 from botfactory import connection_pool
 from botfactory.edge import incoming
 from botfactory.edge.bodies import BoundedBodies
+from botfactory.jobs.routing import websocket_urlpatterns
 from botfactory.jobs.watching import OriginOrToken
 from botfactory.ops.middleware import CountedSockets
-from botfactory.routing import websocket_urlpatterns
 
 connection_pool.begin()
 #: Stays open while this process serves.

@@ -14,8 +14,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "botfactory.settings")
 
 from django.conf import settings
 
-from botfactory.lifeline import die_with_parent
-from botfactory.taken_messages import TakenMessages
+from botfactory.outages.parent_death import die_with_parent
+from botfactory.outages.taken_messages import TakenMessages
 
 app = Celery("botfactory")
 Channel.QoS = TakenMessages

@@ -19,7 +19,7 @@ import redis
 from django.conf import settings
 from django.db import connection
 
-from botfactory import outages
+from botfactory.outages import errors
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class Scheduler:
             duty.act()
         except Exception as error:
             # A mistake of ours is logged with its traceback.
-            logger.warning("%s: failed in this round: %s", duty.name, error, exc_info=outages.classify(error) is None)
+            logger.warning("%s: failed in this round: %s", duty.name, error, exc_info=errors.classify(error) is None)
             return False
         finally:
             connection.close()

@@ -62,8 +62,8 @@ SECURE_HSTS_SECONDS = env_int("HSTS_SECONDS", 365 * 24 * 3600, minimum=0) if HTT
 # HSTS for subdomains and for the lists in browsers is the operator's decision.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 # DEBUG error pages show no secrets.
-DEFAULT_EXCEPTION_REPORTER = "botfactory.debug_page.QuietReporter"
-DEFAULT_EXCEPTION_REPORTER_FILTER = "botfactory.debug_page.HiddenSettings"
+DEFAULT_EXCEPTION_REPORTER = "botfactory.web.debug_page.QuietReporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "botfactory.web.debug_page.HiddenSettings"
 CSRF_TRUSTED_ORIGINS = [f"https://{host.lstrip('.')}" for host in ALLOWED_HOSTS if host != "*"] if HTTPS else []
 # Pages of other sites that may call the API, always with a token: the session's cookie is never sent along.
 cors_origins = env_origins("API_CORS_ORIGINS")
@@ -166,9 +166,9 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "botfactory.accounts.rules.for_pages",
-                "botfactory.themes.for_pages",
+                "botfactory.web.themes.for_pages",
             ],
-            "builtins": ["botfactory.template_pictures", "botfactory.template_words"],
+            "builtins": ["botfactory.web.template_pictures", "botfactory.web.template_words"],
         },
     }
 ]
@@ -209,7 +209,7 @@ CELERY_BROKER_URL = celery_broker_url(REDIS_URL)
 CACHES = {
     # Also counts wrong passwords. It survives a restart of the web process, and falls back to it without the broker.
     "default": {
-        "BACKEND": "botfactory.shared_cache.SharedCache",
+        "BACKEND": "botfactory.broker.shared_cache.SharedCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "botfactory.default",
         "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},

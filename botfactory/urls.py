@@ -3,25 +3,26 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path, re_path
 
-from botfactory import languages, pages, script_words, themes
 from botfactory.accounts import views as accounts
 from botfactory.api import api, api_docs, api_not_found
 from botfactory.ops import views as ops
-from tweets import tweet_server
+from botfactory.pages import views
+from botfactory.web import languages, script_words, themes
+from tweets.api import tweet_server
 
 handler500 = "botfactory.edge.failures.failed"
 
 urlpatterns = [
-    path("", pages.dashboard, name="dashboard"),
-    path("status/", pages.status, name="status"),
+    path("", views.dashboard, name="dashboard"),
+    path("status/", views.status, name="status"),
     path("language", languages.choose_language, name="language"),
     path("theme", themes.choose_theme, name="theme"),
-    path("styleguide/", pages.styleguide, name="styleguide"),
+    path("styleguide/", views.styleguide, name="styleguide"),
     path("words/<slug:language>.<slug:digest>.js", script_words.script_words, name="script_words"),
     path("accounts/password/reset/", accounts.password_reset),
     path("accounts/", include("allauth.urls")),
     path("admin/house/", admin.site.admin_view(ops.state_of_the_house), name="house"),
-    path("admin/base-models/", include("models_app.base_models.urls")),
+    path("admin/base-models/", include("models_app.admin_urls")),
     path("admin/", admin.site.urls),
     path("", include("botfactory.accounts.urls")),
     path("", include("botfactory.your_data.urls")),

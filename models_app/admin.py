@@ -11,17 +11,20 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
-from botfactory.desk import ReadOnlyAdmin, number_column
-from botfactory.durations import lasting
-from botfactory.translation import grouped, translated
-from models_app import integrity, registry, report_cards, services
-from models_app.base_models import services as bases
-from models_app.base_models import versions
-from models_app.keeping import reports
-from models_app.models import Generation, PostReport, TrainedModel
-from models_app.sharing import demo
+from botfactory.web.desk import ReadOnlyAdmin, number_column
+from botfactory.web.durations import lasting
+from botfactory.words.translation import grouped, translated
+from models_app.bases import services as bases
+from models_app.bots import integrity, registry, versions
+from models_app.bots.errors import ModelError, StillBase
+from models_app.bots.rows import TrainedModel
 from models_app.sharing import rights as sharing
-from tweets.errors import CorpusError
+from models_app.training import report_cards
+from models_app.writing import demo
+from models_app.writing.keeping import reports
+from models_app.writing.keeping.rows import PostReport
+from models_app.writing.rows import Generation
+from tweets.corpora.errors import CorpusError
 
 #: Seconds from which on fractions of a second don't matter.
 _LONG: Final = 10
@@ -122,9 +125,9 @@ class TrainedModelAdmin(ReadOnlyAdmin[TrainedModel]):
         retired = 0
         for model in models:
             try:
-                services.retire(model)
+                registry.retire(model)
                 retired += 1
-            except services.StillBase as error:
+            except StillBase as error:
                 self.message_user(request, translated(error), messages.WARNING)
         if retired:
             message = ngettext("%(count)s model is retired.", "%(count)s models are retired.", retired)
@@ -133,7 +136,7 @@ class TrainedModelAdmin(ReadOnlyAdmin[TrainedModel]):
     @admin.action(description=gettext_lazy("Bring the selected models back from retirement"), permissions=["change"])
     def bring_back(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> None:
         for model in models:
-            services.bring_back(model)
+            registry.bring_back(model)
         message = ngettext("%(count)s model is back.", "%(count)s models are back.", len(models))
         self.message_user(request, message % {"count": grouped(len(models))}, messages.SUCCESS)
 
@@ -160,7 +163,7 @@ class TrainedModelAdmin(ReadOnlyAdmin[TrainedModel]):
             try:
                 report_cards.remake(model, by=cast(User, request.user))
                 queued += 1
-            except (services.ModelError, CorpusError, LimitReached) as error:
+            except (ModelError, CorpusError, LimitReached) as error:
                 message = _("%(name)s: %(problem)s")
                 self.message_user(request, message % {"name": model, "problem": translated(error)}, messages.WARNING)
         if queued:

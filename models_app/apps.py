@@ -13,26 +13,28 @@ class ModelsAppConfig(AppConfig):
         from botfactory.jobs import kinds
         from botfactory.ops import checks, components, metrics
         from models_app import checks as model_checks
-        from models_app import instant, made_from, pretrained, registry, report_runner, runner, services
-        from models_app.base_models import adding
-        from models_app.base_models import runner as base_runner
+        from models_app.bases import adding
+        from models_app.bases import runner as base_runner
+        from models_app.bots import pretrained, registry
+        from models_app.pages import made_from
         from models_app.search import runner as search_runner
+        from models_app.training import fine_tune_job, instant, report_card_job
         from models_app.writing import checks as writing_checks
-        from tweets.made_from import Maker
-        from tweets.made_from import register as register_maker
+        from tweets.corpora.made_from import Maker
+        from tweets.corpora.made_from import register as register_maker
 
         pretrained.keep()
         kinds.register(
-            runner.KIND,
+            fine_tune_job.KIND,
             base_runner.TRAINING,
             base_runner.EVALUATION,
             adding.KIND,
-            report_runner.KIND,
+            report_card_job.KIND,
             instant.KIND,
             search_runner.KIND,
             search_runner.BASE_KIND,
         )
-        services.register_limits()
+        registry.register_limits()
         register_farewell(registry.delete_models_of, count=registry.count_models_of)
         register_maker(Maker(made_from.count, made_from.delete, made_from.end_sharing))
         components.register("base_model", model_checks.base_is_readable)

@@ -12,12 +12,12 @@ from django.template.defaultfilters import filesizeformat
 
 from botfactory.ops.checks import REPAIR, Report
 from botfactory.ops.machine import size_of
-from botfactory.words import counted
-from models_app import frozen_weights, guards, integrity, model_files, pretrained, tiers
-from models_app.base_models import versions
+from botfactory.words.plurals import counted
+from models_app.bots import files, frozen_weights, guards, integrity, pretrained, versions
+from models_app.bots.rows import Tier, TrainedModel
 from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError
-from models_app.models import Tier, TrainedModel
+from models_app.training import tiers
 
 
 def base_is_readable() -> None:
@@ -109,7 +109,7 @@ def checkpoints(report: Report) -> None:
             )
     if not wrong:
         report.ok(f"the files of {counted(len(models), 'model')} are intact")
-    known = {model_files.path_of(model).resolve() for model in models}
+    known = {files.path_of(model).resolve() for model in models}
     for folder in _folders():
         if folder.resolve() in known:
             continue
@@ -132,7 +132,7 @@ def checkpoints(report: Report) -> None:
 
 def _base_directory(tier: Tier) -> Path:
     base = TrainedModel.objects.filter(is_base=True, tier=tier).first()
-    return model_files.path_of(base) if base else versions.shipped_directory(tier)
+    return files.path_of(base) if base else versions.shipped_directory(tier)
 
 
 def _folders() -> Iterator[Path]:

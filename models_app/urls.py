@@ -2,14 +2,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from models_app import corpus_page, views
-from models_app.comparing import views as comparing
-from models_app.in_browser import urls as in_browser
-from models_app.keeping import views as keeping
-from models_app.keeping import written
-from models_app.playing import views as playing
+from models_app.downloads.in_browser import urls as in_browser
+from models_app.gallery import front_page, gallery
+from models_app.pages import corpus_page, views
 from models_app.search import urls as search
-from models_app.sharing import front_page, gallery
+from models_app.writing.comparing import views as comparing
+from models_app.writing.keeping import views as keeping
+from models_app.writing.keeping import written
+from models_app.writing.playing import views as playing
 
 urlpatterns = [
     path("corpora/<uuid:corpus_id>/", corpus_page.corpus_page, name="corpus"),

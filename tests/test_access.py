@@ -19,14 +19,15 @@ from botfactory.accounts.models import ApiToken, User
 from botfactory.jobs.models import Job
 from botfactory.webhooks import services as webhooks
 from botfactory.webhooks.models import Delivery, Webhook
-from models_app.keeping import reports
-from models_app.keeping import services as keeping
-from models_app.models import Generation, TrainedModel
+from models_app.bots.rows import TrainedModel
+from models_app.writing.keeping import reports
+from models_app.writing.keeping import services as keeping
+from models_app.writing.rows import Generation
 from tests.conftest import signed_in
 from tests.models_app.conftest import base as base
 from tests.models_app.conftest import corpus as corpus
 from tests.models_app.conftest import untrained
-from tests.models_app.searching import search_for
+from tests.models_app.search.searching import search_for
 from tests.routes import filled, routes
 from tweets.models import Corpus
 
@@ -47,12 +48,12 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/models/{model}/": (200, 405),
     "/models/{model}/written/": (200, 405),
     "/generations/{generation}/why": (200, 405),
-    # For others' games, see tests/models_app/test_game.py.
+    # For others' games, see tests/models_app/writing/test_game.py.
     "/models/{model}/game": (200, 400),
     "/models/{model}/game/open": (405, 302),
     "/gallery/{model}/game": (200, 400),
     "/generations/{generation}/keep": (200, 302),
-    # Nobody reports posts of their own bots: tests/models_app/test_keeping.py.
+    # Nobody reports posts of their own bots: tests/models_app/writing/test_keeping.py.
     "/generations/{generation}/report": (404, 404),
     "/kept/{kept}/remove": (405, 302),
     "/reports/{report}/close": (405, 302),
@@ -60,12 +61,12 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/generations/{generation}/delete": (405, 302),
     "/corpora/{corpus}/instant": (405, 302),
     "/corpora/{corpus}/search": (200, 400),
-    # For those for base models, see tests/models_app/test_search_pages.py.
+    # For those for base models, see tests/models_app/search/test_search_pages.py.
     "/searches/{search}/": (200, 405),
     "/searches/{search}/trials.csv": (200, 405),
     "/searches/{search}/add": (405, 400),
     "/searches/{search}/use": (405, 400),
-    # For administrators, see tests/models_app/test_tier_recipes.py.
+    # For administrators, see tests/models_app/training/test_tier_recipes.py.
     "/searches/{search}/recipe": (405, 403),
     "/searches/{search}/stop": (405, 302),
     "/searches/{search}/resume": (405, 302),
@@ -73,11 +74,11 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/models/{model}/generate": (405, 400),
     "/models/{model}/rename": (405, 400),
     "/models/{model}/share": (405, 400),
-    # A private one, as others would see it. For shared ones, see tests/models_app/test_sharing.py.
+    # A private one, as others would see it. For shared ones, see tests/models_app/sharing/test_sharing.py.
     "/gallery/{model}/": (200, 405),
     "/gallery/{model}/preview.png": (200, 405),
     "/gallery/{model}/generate": (405, 400),
-    # For others' browsers, see tests/models_app/test_in_browser.py.
+    # For others' browsers, see tests/models_app/downloads/test_in_browser.py.
     "/models/{model}/browser/": (200, 405),
     "/models/{model}/browser/weights": (200, 405),
     "/models/{model}/browser/guard": (200, 405),
@@ -130,7 +131,7 @@ OWN_PAGES: dict[str, tuple[int, int]] = {
     "/account/sessions/end": (405, 302),
     "/account/sessions/{number}/end": (405, 404),
     "/accounts/sessions/": (200, 302),
-    # For what is shared with whom, see tests/models_app/test_sharing.py.
+    # For what is shared with whom, see tests/models_app/sharing/test_sharing.py.
     "/gallery/": (200, 405),
     "/shared/{link}/generate": (405, 404),
     "/shared/{link}/game": (404, 404),
@@ -175,12 +176,12 @@ OPEN_PAGES: dict[str, int] = {
     # People without a password are redirected.
     "/accounts/password/set/": 302,
 }
-#: Actions for everybody, that change nothing but the browser: tests/test_themes.py, tests/test_languages.py; or that
-#: let the demo bot write: tests/models_app/test_demo_bot.py.
+#: Actions for everybody, that change nothing but the browser (tests/web/test_themes.py, test_languages.py) or let the
+#: demo bot write (tests/models_app/writing/test_demo_bot.py).
 OPEN_ACTIONS = {"/language", "/theme", "/demo"}
-#: For administrators, and for everybody with DEBUG: tests/test_themes.py.
+#: For administrators, and for everybody with DEBUG: tests/web/test_themes.py.
 FOR_DESIGNERS = {"/styleguide/"}
-#: For programs, by token: tests/tweets/test_tweet_server.py.
+#: For programs, by token: tests/tweets/api/test_tweet_server.py.
 BY_TOKEN = {"/api/{handle}"}
 #: Routes that answer with a file.
 FILES = {

@@ -20,10 +20,12 @@ from django.test import Client
 
 from botfactory.accounts.models import User
 from botfactory.env import MailServer
-from models_app.keeping.rows import KeptPost
+from models_app.bots.rows import TrainedModel
 from models_app.ml.sampling.mentions import without
-from models_app.models import Generation, Search, TrainedModel
+from models_app.search.rows import Search
 from models_app.sharing import rights as sharing
+from models_app.writing.keeping.rows import KeptPost
+from models_app.writing.rows import Generation
 from tests import pseudo
 from tests.conftest import PASSWORD, signed_in
 from tests.models_app.conftest import base as base
@@ -34,7 +36,8 @@ from tests.models_app.conftest import trainings_are_quick as trainings_are_quick
 from tests.rest.helpers import Program
 from tests.test_access import FILES, NOBODYS, OPEN_PAGES, OWN_PAGES, ROUTES
 from tests.test_access import ids as ids
-from tweets import demo, summary
+from tweets.corpora import summary
+from tweets.importing import demo
 from tweets.models import Corpus, Post
 
 pytestmark = pytest.mark.django_db(transaction=True)

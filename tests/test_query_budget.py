@@ -14,13 +14,14 @@ from django.utils import timezone
 from botfactory.accounts.models import PersonalLimits, User
 from botfactory.jobs.models import Job, JobEvent, Turn
 from botfactory.jobs.states import State
-from models_app import machines
-from models_app.models import Generation, TrainedModel
+from models_app.bots.rows import TrainedModel
+from models_app.training import machines
+from models_app.writing.rows import Generation
 from tests.conftest import signed_in
 from tests.models_app.conftest import base as base
 from tests.models_app.conftest import corpus as corpus
 from tests.models_app.conftest import fluent as fluent
-from tests.test_lists import make_bots, make_corpora, make_jobs
+from tests.web.test_lists import make_bots, make_corpora, make_jobs
 from tweets.models import Corpus
 
 pytestmark = [pytest.mark.django_db, pytest.mark.differs]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from botfactory.retry_after import moment_of
+from botfactory.outages.retry_after import moment_of
 
 pytestmark = pytest.mark.differs
 

@@ -20,7 +20,7 @@ from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.ops import workers
 from botfactory.scheduler import HOURLY, Scheduler
-from models_app.models import TrainedModel
+from models_app.bots.rows import TrainedModel
 from tests.at_once import at_once
 from tests.jobs.test_services import submit
 from tests.models_app.conftest import base as base

@@ -13,8 +13,8 @@ from django.utils import timezone
 from botfactory.accounts import tokens
 from botfactory.accounts.models import ApiToken, User
 from botfactory.asgi import application
-from botfactory.routing import websocket_urlpatterns
-from models_app.models import TrainedModel
+from botfactory.jobs.routing import websocket_urlpatterns
+from models_app.bots.rows import TrainedModel
 from tests.conftest import signed_in
 from tests.lines import Line
 from tests.models_app.conftest import base as base

@@ -19,18 +19,19 @@ def go_on(expected: dict[str, Any]) -> dict[str, Any]:
     """Write with the bot, run the waiting trainings to their end, and clean the corpus with other rules."""
     from botfactory.jobs import worker
     from botfactory.jobs.models import Job
-    from models_app import loading, services
+    from models_app.bots import loading
+    from models_app.bots.rows import TrainedModel
     from models_app.ml.config import SamplingConfig
     from models_app.ml.evaluation import report_card
-    from models_app.models import TrainedModel
+    from models_app.writing import generations
     from tests import kept_learners
-    from tweets import services as corpora
+    from tweets.corpora import services as corpora
     from tweets.models import Corpus
 
     corpus = Corpus.objects.get()
     bot = TrainedModel.objects.get(owner=corpus.owner)
     sampling = SamplingConfig(**expected["sampling"])
-    posts = services.generate(model=bot, owner=corpus.owner, sampling=sampling).posts
+    posts = generations.generate(model=bot, owner=corpus.owner, sampling=sampling).posts
     has_guard = loading.load_guard(bot) is not None
 
     from models_app.ml.training import prebuilt

@@ -15,13 +15,13 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from botfactory.accounts.models import User
-from botfactory.desk import ReadOnlyAdmin, number_column
-from tweets import deletion, opt_out
-from tweets.forms import OptOutForm
+from botfactory.web.desk import ReadOnlyAdmin, number_column
+from tweets.corpora import deletion, opt_out
 from tweets.models import BLEND, AuditEntry, Corpus, OptOut
+from tweets.pages.forms import OptOutForm
 from tweets.sources.registry import SOURCES, kind_of, network_of
 
-#: What was made from corpora, as opt-outs count it and the audit log stores it (models_app/made_from.py).
+#: What was made from corpora, as opt-outs count it and the audit log stores it (models_app/pages/made_from.py).
 MADE: Final = {"bots": _("bots"), "outputs": _("generations")}
 
 

@@ -13,7 +13,8 @@ class TweetsConfig(AppConfig):
         from botfactory.jobs import kinds
         from botfactory.ops.checks import register as register_check
         from botfactory.ops.metrics import register as register_metrics
-        from tweets import checks, deletion, metrics, runner, services
+        from tweets.corpora import checks, deletion, metrics, services
+        from tweets.importing import runner
 
         kinds.register(runner.KIND)
         services.register_limits()

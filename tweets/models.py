@@ -7,7 +7,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from botfactory.translation import restored
+from botfactory.words.translation import restored
 from tweets.cleaning import CleaningRules
 from tweets.sources.demo import KIND as EXAMPLE_KIND
 from tweets.sources.kinds import FileKind
@@ -66,7 +66,7 @@ class Corpus(models.Model):
     posts_kept = models.PositiveIntegerField(default=0, verbose_name=_("posts kept"))
     characters = models.PositiveIntegerField(default=0, verbose_name=_("characters"))
     dropped = models.JSONField(default=dict, blank=True, verbose_name=_("dropped posts by rule"))
-    # What the posts are like, as tweets.report counted them when they were last cleaned.
+    # What the posts are like, as tweets.corpora.report counted them when they were last cleaned.
     report = models.JSONField(default=dict, blank=True, editable=False, verbose_name=_("report"))
     # What counts towards its owner's limit: the upload while it is kept, then the posts.
     stored_bytes = models.PositiveBigIntegerField(default=0, editable=False, verbose_name=_("stored bytes"))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tweets import demo_views, views
+from tweets.pages import demo_views, views
 
 urlpatterns = [
     path("", views.corpus_list, name="corpora"),

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from botfactory.translation import grouped
+from botfactory.words.translation import grouped
 
 MAX: Final = 500
 LONGEST: Final = 100

@@ -15,7 +15,7 @@ from botfactory.accounts import email_addresses, passwords, services
 from botfactory.accounts.models import Invitation, User
 from botfactory.accounts.signup import MAX_USES
 from botfactory.accounts.tokens import DEFAULT_SCOPES, LONGEST_NAME
-from botfactory.translation import grouped, translated
+from botfactory.words.translation import grouped, translated
 
 
 class SignInForm(LoginForm):  # type: ignore[misc]

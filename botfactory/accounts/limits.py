@@ -20,7 +20,7 @@ from django.utils.translation import ngettext_lazy
 from botfactory.accounts import locking, meters
 from botfactory.accounts.meters import Readings
 from botfactory.accounts.models import PersonalLimits, User
-from botfactory.translation import grouped
+from botfactory.words.translation import grouped
 
 #: Name of a limit -> its setting.
 SETTINGS: Final = {

@@ -217,7 +217,7 @@ class HouseRules(models.Model):
             "phrases that tell people to harm themselves, until you change it."
         ),
     )
-    # By tier, as models_app.tier_recipes writes it.
+    # By tier, as models_app.training.tier_recipes writes it.
     tier_recipes = models.JSONField(default=dict, editable=False, verbose_name=gettext_lazy("recipes"))
 
     class Meta:

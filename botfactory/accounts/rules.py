@@ -30,7 +30,7 @@ class Rules:
     administrators_need_two_factor: bool
     #: Phrases that no bot writes.
     banned_phrases: tuple[str, ...]
-    #: The settings with which trainings of a tier begin, by tier (models_app.tier_recipes).
+    #: The settings with which trainings of a tier begin, by tier (models_app.training.tier_recipes).
     tier_recipes: Mapping[str, Any]
 
     @property

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 from botfactory.accounts import security_log
 from botfactory.accounts.models import ApiToken, User
 from botfactory.accounts.security_log import Action
-from botfactory.translation import grouped
+from botfactory.words.translation import grouped
 
 #: The owner of what commands create before anybody has signed up.
 LOCAL_ACCOUNT = "local"

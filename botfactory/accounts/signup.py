@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from botfactory.accounts.models import HouseRules, Invitation, User
 from botfactory.accounts.rules import house_rules
-from botfactory.translation import grouped
+from botfactory.words.translation import grouped
 
 #: The parameter in the address of the sign-up page.
 PARAMETER: Final = "invitation"

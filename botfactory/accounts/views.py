@@ -22,7 +22,7 @@ from botfactory.accounts import notifications, overview, services, sessions, tok
 from botfactory.accounts.confirming import confirmed
 from botfactory.accounts.forms import DeleteAccountForm, NotificationsForm, TokenForm
 from botfactory.accounts.models import ApiToken, User
-from botfactory.translation import translated
+from botfactory.words.translation import translated
 
 
 @login_required

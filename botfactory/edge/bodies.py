@@ -20,9 +20,9 @@ from django.http.cookie import parse_cookie
 
 from botfactory.accounts.identity import user_of
 from botfactory.edge.senders import network_of
-from botfactory.refusal import Refusal
+from botfactory.outages.refusal import Refusal
 from botfactory.rest.errors import SENTENCES
-from botfactory.translatable import Sentence, mark
+from botfactory.words.translatable import Sentence, mark
 
 Scope = dict[str, Any]
 Message = dict[str, Any]
@@ -30,7 +30,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 #: The key in the scope of a refused request. Its value is a Refusal.
-REFUSAL: Final = "botfactory.refusal"
+REFUSAL: Final = "botfactory.outages.refusal"
 _MB: Final = 1024 * 1024
 
 

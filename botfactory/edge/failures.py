@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.defaults import server_error
 
 from botfactory.edge import refusals
-from botfactory.outages import REFUSALS, classify
+from botfactory.outages.errors import REFUSALS, classify
 
 
 def failed(request: HttpRequest) -> HttpResponse:

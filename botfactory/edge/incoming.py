@@ -17,7 +17,7 @@ from django.core.exceptions import RequestAborted
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.core.handlers.asgi import ASGIHandler
 
-from botfactory.disconnect import CLIENT, Client
+from botfactory.web.disconnect import CLIENT, Client
 
 #: While another process is serving too, only older files are certainly not its own.
 _ABANDONED_SECONDS: Final = 24 * 3600

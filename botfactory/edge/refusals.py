@@ -12,9 +12,9 @@ from django.utils.decorators import sync_and_async_middleware
 from django.utils.translation import gettext_lazy as _
 
 from botfactory.edge.bodies import REFUSAL
-from botfactory.refusal import Refusal
+from botfactory.outages.refusal import Refusal
 from botfactory.rest.errors import refused
-from botfactory.translation import translated
+from botfactory.words.translation import translated
 
 _TITLES: Final = {
     408: _("This took too long"),

@@ -11,12 +11,12 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
 from botfactory.accounts.limits import LimitReached
-from botfactory.desk import ReadOnlyAdmin
-from botfactory.durations import lasting
 from botfactory.jobs import events, kinds, services
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job, JobEvent
 from botfactory.jobs.states import State
+from botfactory.web.desk import ReadOnlyAdmin
+from botfactory.web.durations import lasting
 
 _CANCELLED: Final = ngettext_lazy("%(count)s job cancelled.", "%(count)s jobs cancelled.", "count")
 _QUEUED: Final = ngettext_lazy("%(count)s job queued again.", "%(count)s jobs queued again.", "count")

@@ -22,11 +22,11 @@ from botfactory.jobs.kinds import descriptions, kind_of, names
 from botfactory.jobs.models import Job, JobEvent
 from botfactory.jobs.states import CLAIMABLE, HELD, State
 from botfactory.jobs.watching import Watcher, lines
-from botfactory.numbers import LARGEST, whole_number
 from botfactory.rest.access import person
 from botfactory.rest.errors import ApiError, not_found, register_errors
 from botfactory.rest.paging import MAX, PageDict, PageQuery, page_of
 from botfactory.rest.schemas import SERVER_SENT, Input, Output, Page, examples, one_of
+from botfactory.web.numbers import LARGEST, whole_number
 
 router = Router(tags=["jobs"])
 register_errors({NotPossible: 409})

@@ -24,7 +24,7 @@ from redis.exceptions import RedisError
 from botfactory.jobs import events
 from botfactory.jobs.models import Job
 from botfactory.jobs.watching import PROTOCOL, Watcher, lines, shown_token
-from botfactory.numbers import LARGEST, whole_number
+from botfactory.web.numbers import LARGEST, whole_number
 
 logger = logging.getLogger(__name__)
 

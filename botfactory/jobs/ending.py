@@ -11,17 +11,17 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from botfactory.folders import remove_when_committed
+from botfactory.files.folders import remove_when_committed
 from botfactory.jobs import events, mails, usage
 from botfactory.jobs.errors import FROM_OUTSIDE
 from botfactory.jobs.handle import discard_work_dir
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from botfactory.translation import stored
 from botfactory.webhooks import services as webhooks
 from botfactory.webhooks.event_types import EventType
-from botfactory.words import on_one_line
+from botfactory.words.plurals import on_one_line
+from botfactory.words.translation import stored
 
 logger = logging.getLogger(__name__)
 

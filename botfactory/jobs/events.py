@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from botfactory import doorbell
+from botfactory.broker import doorbell
 from botfactory.jobs import turns
 from botfactory.jobs.errors import FROM_OUTSIDE
 from botfactory.jobs.models import Job, JobEvent

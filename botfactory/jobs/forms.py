@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from botfactory.jobs.kinds import JobKind
 from botfactory.jobs.states import ENDED, WORDS
-from botfactory.listing import ListForm
+from botfactory.web.listing import ListForm
 
 
 class JobsForm(ListForm):

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from botfactory.folders import remove_when_committed
+from botfactory.files.folders import remove_when_committed
 from botfactory.jobs import events, turns
 from botfactory.jobs.errors import JobCancelled, LostClaim
 from botfactory.jobs.models import Job

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from botfactory.jobs.events import NO_PROGRESS
 from botfactory.jobs.models import Job
-from botfactory.outages import Cause
+from botfactory.outages.errors import Cause
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise

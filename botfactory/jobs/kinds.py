@@ -15,7 +15,7 @@ from botfactory.jobs.errors import JobFailed
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.models import KEEP_WORK_HOURS, Job, JobEvent
 from botfactory.rest.schemas import Output
-from botfactory.translatable import mark
+from botfactory.words.translatable import mark
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise

@@ -10,12 +10,11 @@ from django.db.models import QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from botfactory import due_mails
-from botfactory.accounts import notifications
+from botfactory.accounts import due_mails, notifications
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from botfactory.words import on_one_line
+from botfactory.words.plurals import on_one_line
 
 #: The task that sends what is due (jobs/tasks.py).
 SEND: Final = "botfactory.jobs.tasks.send_mails"

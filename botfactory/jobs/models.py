@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from botfactory.jobs.place import Place
 from botfactory.jobs.states import ENDED, WORDS, State
-from botfactory.translation import restored
+from botfactory.words.translation import restored
 
 #: How long the work folder of an unsuccessful job is kept for a retry.
 KEEP_WORK_HOURS: Final = 24
@@ -41,7 +41,7 @@ class Job(models.Model):
     result = models.JSONField(default=dict, blank=True, verbose_name=_("result"))
     error_code = models.CharField(max_length=64, blank=True, verbose_name=_("error code"))
     error_message = models.TextField(blank=True, verbose_name=_("error message"))
-    # How `title` and `error_message` are translated: what botfactory.translation.stored returned for each.
+    # How `title` and `error_message` are translated: what botfactory.words.translation.stored returned for each.
     words = models.JSONField(default=dict, blank=True, editable=False, verbose_name=_("translation of the texts"))
     stop_requested = models.BooleanField(default=False, verbose_name=_("stop requested"))
     # Counts the claims. A worker with an older number has lost the job and must not write to it.

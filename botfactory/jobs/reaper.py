@@ -23,7 +23,7 @@ from botfactory.jobs.handle import STAGED
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import KEEP_WORK_HOURS, Job
 from botfactory.jobs.states import CLAIMABLE, ENDED, HELD, State
-from botfactory.translatable import Sentence, mark
+from botfactory.words.translatable import Sentence, mark
 
 logger = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from botfactory import doorbell
 from botfactory.accounts.models import User
+from botfactory.broker import doorbell
 from botfactory.jobs import events, processes, usage
 from botfactory.jobs.ending import discard_attempts, end, settle
 from botfactory.jobs.errors import NotPossible
@@ -24,9 +24,9 @@ from botfactory.jobs.handle import discard_work_dir
 from botfactory.jobs.kinds import kind_of, registered
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import ACTIVE, CLAIMABLE, ENDED, HELD, State, sources_of
-from botfactory.listing import holding
 from botfactory.rest import idempotency
-from botfactory.translation import stored
+from botfactory.web.listing import holding
+from botfactory.words.translation import stored
 
 logger = logging.getLogger(__name__)
 

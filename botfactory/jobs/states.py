@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from botfactory.translatable import mark
+from botfactory.words.translatable import mark
 
 
 class State(StrEnum):

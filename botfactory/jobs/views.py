@@ -15,9 +15,9 @@ from botfactory.jobs import events, kinds, services
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.forms import JobsForm
 from botfactory.jobs.models import Job
-from botfactory.listing import Listing
-from botfactory.numbers import whole_number
-from botfactory.translation import translated
+from botfactory.web.listing import Listing
+from botfactory.web.numbers import whole_number
+from botfactory.words.translation import translated
 
 
 def job_or_404(request: HttpRequest, job_id: uuid.UUID) -> Job:

@@ -28,9 +28,9 @@ from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.jobs.reaper import interrupt, is_gone
 from botfactory.jobs.states import CLAIMABLE, HELD, State, sources_of
-from botfactory.outages import Cause, classify
-from botfactory.translatable import Sentence, counted_sentence, mark
-from botfactory.translation import stored
+from botfactory.outages.errors import Cause, classify
+from botfactory.words.translatable import Sentence, counted_sentence, mark
+from botfactory.words.translation import stored
 
 logger = logging.getLogger(__name__)
 

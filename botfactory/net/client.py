@@ -22,7 +22,7 @@ from botfactory.net.addresses import ascii_of, is_public, origin_of, port_of
 from botfactory.net.errors import BadAnswer, Refused, Unavailable, UnknownHost
 from botfactory.net.exchange import Answer, cut_off_at, exchange
 from botfactory.net.wire import Wire
-from botfactory.translatable import Sentence, counted_sentence, mark
+from botfactory.words.translatable import Sentence, counted_sentence, mark
 
 _NO_SUCH_NAME: Final = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 _NO_NETWORK: Final = frozenset({errno.ENETUNREACH, errno.ENETDOWN})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from botfactory.translatable import Sentence, mark
+from botfactory.words.translatable import Sentence, mark
 
 
 class NetError(Exception):

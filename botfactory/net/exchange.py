@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, quote
 
 from botfactory.net.addresses import port_of
 from botfactory.net.errors import BadAnswer
-from botfactory.translatable import Sentence, mark
+from botfactory.words.translatable import Sentence, mark
 
 _BLOCK: Final = 1 << 16
 #: The first byte of each gzip member.

@@ -21,7 +21,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from botfactory import outages
 from botfactory.accounts.models import User
 from botfactory.accounts.services import UnknownAccount, terminal_account
 from botfactory.env import server_address
@@ -29,6 +28,7 @@ from botfactory.ops.components import database_advice
 from botfactory.ops.schema import refuse_newer
 from botfactory.ops.setting_checks import LOCAL
 from botfactory.ops.supervisor import is_locked
+from botfactory.outages import errors
 from botfactory.sqlite_file.log import ForeignLog
 
 #: In BOTFACTORY_HOME: locked while the product runs there (`supervisor.only_one`).
@@ -58,8 +58,8 @@ class ProductCommand(BaseCommand):
         except Exception as error:
             if isinstance(error, (UnknownAccount, *self.sentences)):
                 raise CommandError(in_full(error)) from error
-            if cause := outages.classify(error):
-                raise CommandError(outages.REFUSALS[cause].message) from error
+            if cause := errors.classify(error):
+                raise CommandError(errors.REFUSALS[cause].message) from error
             raise
 
     def prepare(self) -> None:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
 
-from botfactory.lifeline import call_process, die_with_parent
 from botfactory.ops.forked_module import ForkedModule, can_fork
+from botfactory.outages.parent_death import call_process, die_with_parent
 
 #: Seconds. A process that ends sooner than this has failed to start, and its restart is delayed.
 SHORT_LIFE = 10.0

@@ -18,12 +18,12 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.tokens import TokenError, TooManyTokens
-from botfactory.disconnect import ClientGone
-from botfactory.outages import REFUSALS, classify
-from botfactory.refusal import Refusal
+from botfactory.outages.errors import REFUSALS, classify
+from botfactory.outages.refusal import Refusal
 from botfactory.rest import field_errors
 from botfactory.rest import request_id as request_ids
-from botfactory.translation import translated
+from botfactory.web.disconnect import ClientGone
+from botfactory.words.translation import translated
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from botfactory.translatable import mark
-from botfactory.translation import grouped
+from botfactory.words.translatable import mark
+from botfactory.words.translation import grouped
 
 _ID: Final = mark("%(name)s must be an id (a UUID).")
 _WHOLE: Final = mark("%(name)s must be a whole number.")

@@ -22,7 +22,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
-from botfactory.chunks import batches
+from botfactory.files.chunks import batches
 from botfactory.rest.errors import ApiError
 from botfactory.rest.models import AnswerSubject, KeptAnswer
 

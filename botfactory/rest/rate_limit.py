@@ -14,11 +14,11 @@ from django.shortcuts import render
 from django.utils.translation import ngettext
 from redis.exceptions import RedisError
 
-from botfactory import doorbell
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
+from botfactory.broker import doorbell
 from botfactory.rest.errors import ApiError
-from botfactory.translation import grouped, translated
+from botfactory.words.translation import grouped, translated
 
 logger = logging.getLogger(__name__)
 

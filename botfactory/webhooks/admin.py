@@ -8,11 +8,11 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from botfactory.desk import ReadOnlyAdmin
-from botfactory.translatable import mark
-from botfactory.translation import grouped
+from botfactory.web.desk import ReadOnlyAdmin
 from botfactory.webhooks import services
 from botfactory.webhooks.models import Delivery, Webhook
+from botfactory.words.translatable import mark
+from botfactory.words.translation import grouped
 
 
 @admin.register(Webhook)

@@ -14,13 +14,13 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from botfactory import net
-from botfactory.retry_after import moment_of
-from botfactory.translatable import Sentence, counted_sentence, mark
-from botfactory.translation import stored
+from botfactory.outages.retry_after import moment_of
 from botfactory.webhooks import services, signing
 from botfactory.webhooks.event_types import TEST
 from botfactory.webhooks.models import Delivery, Webhook
-from botfactory.words import counted
+from botfactory.words.plurals import counted
+from botfactory.words.translatable import Sentence, counted_sentence, mark
+from botfactory.words.translation import stored
 
 logger = logging.getLogger(__name__)
 

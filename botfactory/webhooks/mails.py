@@ -10,8 +10,7 @@ from django.db.models import QuerySet
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from botfactory import due_mails
-from botfactory.accounts import notifications
+from botfactory.accounts import due_mails, notifications
 from botfactory.webhooks.models import Webhook
 
 #: The task that sends what is due (webhooks/tasks.py).

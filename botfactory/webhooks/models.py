@@ -8,7 +8,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from botfactory.translation import restored
+from botfactory.words.translation import restored
 
 
 class Webhook(models.Model):
@@ -22,12 +22,12 @@ class Webhook(models.Model):
     # The events it receives (event_types.py).
     events = models.JSONField(default=list, verbose_name=_("events"))
     active = models.BooleanField(default=True, verbose_name=_("active"))
-    # Why it was switched off, if the owner didn't do it, and how that is translated (botfactory.translation.stored).
+    # Why it was switched off, if the owner didn't do it, and how that is translated (words.translation.stored).
     trouble = models.TextField(blank=True, verbose_name=_("why it was switched off"))
     trouble_words = models.JSONField(
         default=dict, blank=True, editable=False, verbose_name=_("translation of the reason")
     )
-    # When that was, and when the owner's mail about it is due (botfactory.due_mails).
+    # When that was, and when the owner's mail about it is due (botfactory.accounts.due_mails).
     switched_off_at = models.DateTimeField(null=True, blank=True, editable=False, verbose_name=_("switched off at"))
     mail_due_at = models.DateTimeField(null=True, blank=True, editable=False, verbose_name=_("mail due at"))
     salt = models.CharField(max_length=64, editable=False, verbose_name=_("salt"))

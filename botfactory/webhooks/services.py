@@ -15,14 +15,15 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from botfactory import doorbell, net
+from botfactory import net
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
-from botfactory.translatable import mark
-from botfactory.translation import grouped, stored, translated
+from botfactory.broker import doorbell
 from botfactory.webhooks import signing
 from botfactory.webhooks.event_types import EVENT_TYPES, TEST, EventType
 from botfactory.webhooks.models import Delivery, Webhook
+from botfactory.words.translatable import mark
+from botfactory.words.translation import grouped, stored, translated
 
 logger = logging.getLogger(__name__)
 

@@ -19,12 +19,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 from botfactory.accounts import confirming
 from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
-from botfactory.listing import ListForm, Listing
 from botfactory.rest.rate_limit import paced
-from botfactory.translation import translated
+from botfactory.web.listing import ListForm, Listing
 from botfactory.webhooks import delivery, services, signing
 from botfactory.webhooks.forms import IN_WORDS, WebhookForm
 from botfactory.webhooks.models import Delivery, Webhook
+from botfactory.words.translation import translated
 
 DELIVERIES_ON_A_PAGE: Final = 25
 #: In the session: the webhook whose secret has not been shown yet.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from botfactory.translatable import Sentence
+from botfactory.words.translatable import Sentence
 
 
 class ImportRefused(Exception):

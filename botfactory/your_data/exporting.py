@@ -11,15 +11,15 @@ from django.utils import timezone
 
 from botfactory import __version__
 from botfactory.accounts.models import User
-from botfactory.chunks import stream
-from botfactory.translation import translated
+from botfactory.files.chunks import stream
+from botfactory.words.translation import translated
 from botfactory.your_data import facts, form
 from botfactory.your_data.form import LeftOut, Manifest, place_of
 from botfactory.your_data.packing import Packer
+from models_app.bots.rows import TrainedModel
 from models_app.ml.errors import CheckpointError
-from models_app.models import TrainedModel
 from models_app.moving import bots, written
-from tweets import audit, export, moving
+from tweets.corpora import audit, export, moving
 from tweets.models import AuditEntry, Corpus
 
 CONTENT_TYPE: Final = "application/zip"

@@ -11,7 +11,7 @@ from allauth.mfa.utils import is_mfa_enabled
 
 from botfactory.accounts import limits, notifications, tokens
 from botfactory.accounts.models import Meter, User
-from botfactory.chunks import chunks_of, line_of
+from botfactory.files.chunks import chunks_of, line_of
 from botfactory.jobs.models import Job
 from botfactory.webhooks import services as webhooks
 

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
-from botfactory.untrusted import Facts, InUtc
+from botfactory.files.untrusted import Facts, InUtc
 
 FORMAT: Final = "bot-factory-account"
 #: Increase it when an older Bot Factory couldn't read the ZIP any more.

@@ -18,7 +18,7 @@ from botfactory.jobs import services as jobs
 from botfactory.jobs.handle import STAGED, discard_work_dir, work_dir
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from botfactory.translatable import Sentence, mark
+from botfactory.words.translatable import Sentence, mark
 from botfactory.your_data import form
 from botfactory.your_data.errors import ImportRefused
 from botfactory.your_data.form import place_of

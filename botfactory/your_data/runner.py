@@ -18,16 +18,16 @@ from botfactory.jobs.errors import JobFailed
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.kinds import JobKind
 from botfactory.jobs.models import Job
-from botfactory.translatable import Sentence, mark
-from botfactory.translation import restored, stored
+from botfactory.words.translatable import Sentence, mark
+from botfactory.words.translation import restored, stored
 from botfactory.your_data import form, importing
 from botfactory.your_data.errors import ImportRefused
 from botfactory.your_data.form import place_of
 from botfactory.your_data.unpacking import Archive
-from models_app import model_files
+from models_app.bots import files
 from models_app.moving import bots, restoring
-from tweets import moving
-from tweets.errors import CorpusError
+from tweets.corpora import moving
+from tweets.corpora.errors import CorpusError
 from tweets.models import Corpus
 
 #: Seconds between two updates of the progress.
@@ -187,7 +187,7 @@ def ended(job: Job) -> None:
 def left_by(job: Job) -> list[Path]:
     """Return the folders in which killed attempts were restoring bots, which hold what these learned. For JobKind."""
     numbers = [importing.number_in(job, uuid.UUID(number)) for number in job.arguments["bots"]]
-    return model_files.attempts_at(numbers, f"users/{job.owner_id}")
+    return files.attempts_at(numbers, f"users/{job.owner_id}")
 
 
 def page_context(job: Job) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from typing import IO, Any, Final, Self
 
 from pydantic import ValidationError
 
-from botfactory.translatable import mark
-from botfactory.untrusted import json_of
+from botfactory.files.untrusted import json_of
+from botfactory.words.translatable import mark
 from botfactory.your_data import form
 from botfactory.your_data.errors import ImportRefused
 from botfactory.your_data.form import File, Head, Manifest, place_of

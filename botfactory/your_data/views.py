@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.rest.rate_limit import paced
-from botfactory.translation import translated
+from botfactory.words.translation import translated
 from botfactory.your_data import exporting, importing
 from botfactory.your_data.errors import ImportRefused
 from botfactory.your_data.forms import ImportForm

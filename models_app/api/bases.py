@@ -10,10 +10,10 @@ from pydantic import Field
 
 from botfactory.rest.access import person
 from botfactory.rest.schemas import Output, examples
-from models_app import tiers
 from models_app.api.parts import BASE
-from models_app.base_models import versions
-from models_app.models import Tier
+from models_app.bots import versions
+from models_app.bots.rows import Tier
+from models_app.training import tiers
 
 router = Router(tags=["models"])
 

@@ -16,7 +16,7 @@ from botfactory.rest.errors import bad_value, register_errors
 from botfactory.rest.schemas import Input, Text
 from models_app import downloads
 from models_app.api.parts import model_or_404
-from models_app.services import ModelError
+from models_app.bots.errors import ModelError
 
 router = Router(tags=["models"])
 

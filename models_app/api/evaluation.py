@@ -10,12 +10,12 @@ from django.utils.translation import gettext as _
 from ninja import Router
 from pydantic import Field
 
-from botfactory.disconnect import require_client
 from botfactory.rest import idempotency
 from botfactory.rest.access import person
 from botfactory.rest.errors import bad_value
 from botfactory.rest.schemas import Input, Output, Text, examples
-from botfactory.translation import grouped
+from botfactory.web.disconnect import require_client
+from botfactory.words.translation import grouped
 from models_app.api.parts import BASE, MODEL, model_or_404
 from models_app.writing import asking
 

@@ -12,15 +12,15 @@ from ninja import Query, Router, Status
 from pydantic import Field
 
 from botfactory.accounts.models import User
-from botfactory.disconnect import require_client
 from botfactory.rest import idempotency
 from botfactory.rest.access import person
 from botfactory.rest.errors import ApiError, answer_to, bad_value, not_found
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import SERVER_SENT, VISIBLE, Input, Output, Page, Text, examples
-from botfactory.translation import translated
-from models_app import live, services
+from botfactory.web.disconnect import require_client
+from botfactory.words.translation import translated
 from models_app.api.parts import LABEL, MODEL, MOMENT, about
+from models_app.bots.rows import TrainedModel
 from models_app.ml.config import (
     LONGEST_BANNED,
     LONGEST_TOPIC,
@@ -31,9 +31,9 @@ from models_app.ml.config import (
     usual,
 )
 from models_app.ml.sampling.outcome import Refused
-from models_app.models import Generation, TrainedModel
-from models_app.writing import asking
+from models_app.writing import asking, generations, live
 from models_app.writing.admission import MAX_CHARACTERS
+from models_app.writing.rows import Generation
 
 router = Router(tags=["generations"])
 
@@ -243,7 +243,7 @@ def written(
     form = _form(request, query)
     with about("prompt"):
         if form is not None:
-            settled = services.settled(sampling, model)
+            settled = generations.settled(sampling, model)
             return _stream(request, model, owner, settled, form, beginnings=query.beginnings == "1")
         proceed = require_client(request)
         return told_generation(asking.generate(model=model, owner=owner, sampling=sampling, proceed=proceed))
@@ -290,7 +290,7 @@ class GenerationsOf(Input):
 @router.get("", response=Page[GenerationOut], summary="List generations")
 def list_generations(request: HttpRequest, query: Query[GenerationFilters]) -> PageDict:
     """List the posts that models wrote for you, newest first."""
-    own = services.generations_for_user(person(request))
+    own = generations.generations_for_user(person(request))
     rows = own if query.model is None else own.filter(model=query.model)
     return page_of(rows, query, lambda found: map(told_generation, found), among=own)
 
@@ -304,19 +304,19 @@ def get_generation(request: HttpRequest, generation_id: uuid.UUID) -> Generation
 @router.delete("/{uuid:generation_id}", response={204: None}, summary="Delete a generation")
 def delete_generation(request: HttpRequest, generation_id: uuid.UUID) -> Status[None]:
     """Delete posts that a model wrote for you. Those that you kept stay in your kept posts."""
-    services.delete_generation(_generation_or_404(request, generation_id))
+    generations.delete_generation(_generation_or_404(request, generation_id))
     return Status(204, None)
 
 
 @router.delete("", response={204: None}, summary="Delete all posts that a model wrote for you")
 def delete_generations(request: HttpRequest, query: Query[GenerationsOf]) -> Status[None]:
     """Delete all generations of a model that are yours. Posts that you kept stay in your kept posts."""
-    services.delete_generations(person(request), query.model)
+    generations.delete_generations(person(request), query.model)
     return Status(204, None)
 
 
 def _generation_or_404(request: HttpRequest, generation_id: uuid.UUID) -> Generation:
     try:
-        return services.generation_for_user(person(request), generation_id)
+        return generations.generation_for_user(person(request), generation_id)
     except Generation.DoesNotExist:
         raise not_found("generation") from None

@@ -14,13 +14,14 @@ from botfactory.rest.access import person
 from botfactory.rest.errors import missing_is_404
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import Page
-from models_app import registry, services
 from models_app.api.generation import STREAM, GenerateIn, GenerateQuery, GenerationOut, written
 from models_app.api.parts import about, model_or_404
 from models_app.api.schemas import ModelChangesIn, ModelDetailOut, ModelOut, model_detail_out, model_out
-from models_app.models import TrainedModel
-from models_app.sharing import first_posts, tags
+from models_app.bots import registry
+from models_app.bots.rows import TrainedModel
+from models_app.sharing import access, tags
 from models_app.sharing import rights as sharing
+from models_app.writing import first_posts
 
 router = Router(tags=["models"])
 
@@ -30,7 +31,7 @@ _NOT_NOW: Final[dict[str, Any]] = {"responses": {409: {}}}
 @router.get("", response=Page[ModelOut], summary="List your models")
 def list_models(request: HttpRequest, query: Query[PageQuery]) -> PageDict:
     """List your models, newest first. The base model isn't among them; it is their first `parent`."""
-    own = services.models_for_user(person(request)).prefetch_related("tags")
+    own = access.models_for_user(person(request)).prefetch_related("tags")
     return page_of(own, query, lambda rows: (model_out(request, model) for model in rows))
 
 

@@ -14,24 +14,26 @@ from django.utils.translation import gettext as _
 from botfactory.accounts.models import User
 from botfactory.rest.access import person
 from botfactory.rest.errors import ApiError, bad_value, missing_is_404, not_found, register_errors, status_of
-from botfactory.translation import translated
-from models_app import guards, naming, services
-from models_app.base_models import versions
+from botfactory.words.translation import translated
+from models_app.bots import guards, naming, versions
+from models_app.bots.errors import ModelError, ModelRetired
+from models_app.bots.rows import Tier, TrainedModel
 from models_app.ml.errors import BadSampling, LearningError
-from models_app.models import Tier, TrainedModel
-from models_app.playing.services import ToldApart
 from models_app.search.services import SearchNotPossible
+from models_app.sharing import access
 from models_app.sharing import rights as sharing
 from models_app.sharing.tags import BadTags
+from models_app.training import starting_points
 from models_app.writing.admission import NotNow
-from tweets import services as corpora
-from tweets.errors import CorpusError
+from models_app.writing.playing.services import ToldApart
+from tweets.corpora import services as corpora
+from tweets.corpora.errors import CorpusError
 from tweets.models import Corpus
 
 register_errors(
     {
-        services.ModelError: 422,
-        services.ModelRetired: 409,
+        ModelError: 422,
+        ModelRetired: 409,
         SearchNotPossible: 409,
         versions.NoBaseModel: 409,
         naming.NameTaken: 409,
@@ -105,7 +107,7 @@ def about(param: str) -> Iterator[None]:
     """Say that an error of a service in this block is about this field, unless the error names another."""
     try:
         yield
-    except (CorpusError, services.ModelRetired, naming.NameTaken, BadSampling) as error:
+    except (CorpusError, ModelRetired, naming.NameTaken, BadSampling) as error:
         named: str | None = getattr(error, "param", None)
         raise ApiError(status_of(error) or 422, error.code, translated(error), param=named or param) from None
 
@@ -122,7 +124,7 @@ def start_of(owner: User, model_id: uuid.UUID | None, tier: Tier | None) -> Trai
     """Return the model that a training starts from. Raises the answer that says what is wrong with a body's choice."""
     try:
         with about("model"):
-            return services.start_for_user(owner, model_id, tier)
+            return starting_points.start_for_user(owner, model_id, tier)
     except TrainedModel.DoesNotExist:
         raise bad_value("model", _("There is no such model, or it isn’t yours."), code="unknown_model") from None
 
@@ -131,7 +133,7 @@ def model_or_404(request: HttpRequest, model_id: uuid.UUID, *, to_change: bool =
     """Return the model if the person may see it or, with `to_change`, change it. Raises the 404 answer otherwise."""
     user = person(request)
     with missing_is_404(TrainedModel.DoesNotExist, "model"):
-        model = services.model_for_user(user, model_id)
+        model = access.model_for_user(user, model_id)
     if to_change and sharing.Right.CHANGE not in sharing.rights_of(user, model):
         raise not_found("model")
     return model

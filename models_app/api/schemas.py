@@ -11,7 +11,7 @@ from pydantic import Field
 
 from botfactory.rest.access import person
 from botfactory.rest.schemas import Input, Output, Text, examples
-from models_app import downloads, surprises
+from models_app import downloads
 from models_app.api.parts import (
     ABOUT_PEOPLE,
     BASE,
@@ -25,10 +25,11 @@ from models_app.api.parts import (
     TOLD_BY_PEOPLE,
     told_by_people,
 )
-from models_app.models import Tier, TrainedModel
+from models_app.bots.rows import Tier, TrainedModel
 from models_app.sharing import tags
 from models_app.sharing.rows import LONGEST_TAG
 from models_app.sharing.tags import MAX_TAGS
+from models_app.training import surprises
 
 _MODEL_EXAMPLE: Final = {
     "id": MODEL,

@@ -20,16 +20,17 @@ from botfactory.rest.access import ADMINISTRATORS, access_of, person
 from botfactory.rest.errors import bad_value, missing_is_404, register_errors
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import Input, Output, Page, Text, examples
-from botfactory.translation import translated
-from models_app import trainings
+from botfactory.words.translation import translated
 from models_app.api.parts import BASE, CORPUS, JOB, MOMENT, about, corpus_to_learn, start_of
-from models_app.base_models import services as bases
+from models_app.bases import services as bases
+from models_app.bots.rows import Tier, TrainedModel
 from models_app.ml.config import NETWORKS
-from models_app.models import Search, Tier, TrainedModel, Trial
 from models_app.search import services as searches
 from models_app.search.how import DEFAULT_TRIALS, MAX_AT_ONCE, MAX_TRIALS, How
 from models_app.search.outlook import outlook_of, with_trials
+from models_app.search.rows import Search, Trial
 from models_app.search.space import BadSpace
+from models_app.training import planning
 
 router = Router(tags=["searches"])
 register_errors({bases.BaseError: 422})
@@ -89,8 +90,8 @@ class SearchIn(_HowIn):
     )
     minutes: int | None = Field(
         None,
-        ge=trainings.MIN_MINUTES,
-        le=trainings.MAX_MINUTES,
+        ge=planning.MIN_MINUTES,
+        le=planning.MAX_MINUTES,
         strict=True,
         description="How long each trial of a fluent bot learns. Only for a fluent bot.",
     )

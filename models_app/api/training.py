@@ -17,11 +17,12 @@ from botfactory.rest.access import person
 from botfactory.rest.errors import ApiError
 from botfactory.rest.paging import PageDict
 from botfactory.rest.schemas import Input, Output, Page, Text, examples
-from botfactory.translation import translated
-from models_app import epochs, instant, trainings
+from botfactory.words.translation import translated
 from models_app.api.parts import BASE, CORPUS, HYPERPARAMETERS, about, corpus_to_learn, start_of
+from models_app.bots import epochs
+from models_app.bots.rows import Tier
 from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS
-from models_app.models import Tier
+from models_app.training import instant, planning
 from tweets.models import Corpus
 
 router = Router(tags=["jobs"])
@@ -49,12 +50,12 @@ def _whole(low: int, high: int) -> Any:
 
 
 _EPOCHS: Final = (
-    f"How often each post is read. A fluent training takes at most {trainings.MAX_EPOCHS_BY_TIER[Tier.FLUENT]}; with "
+    f"How often each post is read. A fluent training takes at most {planning.MAX_EPOCHS_BY_TIER[Tier.FLUENT]}; with "
     "this, it reads all posts, however long it takes."
 )
 _MINUTES: Final = (
     "How many minutes a fluent training may take on this machine. It reads the newest posts that fit into them, or a "
-    f"small corpus twice. The default is {trainings.DEFAULT_MINUTES}. Send either this or `epochs`. A quick training "
+    f"small corpus twice. The default is {planning.DEFAULT_MINUTES}. Send either this or `epochs`. A quick training "
     "ignores it."
 )
 
@@ -83,7 +84,7 @@ class TrainingIn(Input):
     epochs: Annotated[int | None, Field(ge=MIN_EPOCHS, le=MAX_EPOCHS, strict=True, description=_EPOCHS), _Auto()] = None
     minutes: Annotated[
         int | None,
-        Field(ge=trainings.MIN_MINUTES, le=trainings.MAX_MINUTES, strict=True, description=_MINUTES),
+        Field(ge=planning.MIN_MINUTES, le=planning.MAX_MINUTES, strict=True, description=_MINUTES),
         _Auto(),
     ] = None
     batch_size: Annotated[int | None, _whole(1, 4096), _Auto()] = None
@@ -104,7 +105,7 @@ class TrainingIn(Input):
 
     def settings(self) -> dict[str, Any]:
         """Return the values that the caller has set, with the names of the config."""
-        values = {name: getattr(self, name) for name in trainings.SETTINGS}
+        values = {name: getattr(self, name) for name in planning.SETTINGS}
         return {name: value for name, value in values.items() if value is not None}
 
 
@@ -191,7 +192,7 @@ def create_job(request: HttpRequest, body: TrainingIn) -> Status[TrainingJobOut]
     owner = person(request)
     corpus, plan = _planned(owner, body)
     with about("corpus"):
-        job = trainings.fine_tune(
+        job = planning.fine_tune(
             owner=owner,
             corpus=corpus,
             start=plan.start,
@@ -216,7 +217,7 @@ def create_instant_bot(request: HttpRequest, body: InstantIn) -> Status[JobOut]:
     try:
         with about("corpus"):
             job = instant.make(owner=owner, corpus=corpus, name=body.name)
-    except trainings.TierNotOffered as error:
+    except planning.TierNotOffered as error:
         # Nothing is wrong with the request.
         raise ApiError(409, error.code, translated(error)) from None
     return Status(202, told_one(job))
@@ -236,11 +237,11 @@ def job_checkpoints(request: HttpRequest, job_id: uuid.UUID) -> PageDict:
     return PageDict(data=[epochs.checkpoint(event) for event in epochs.valid(events)], has_more=False)
 
 
-def _planned(owner: User, body: TrainingIn) -> tuple[Corpus, trainings.Plan]:
+def _planned(owner: User, body: TrainingIn) -> tuple[Corpus, planning.Plan]:
     corpus = corpus_to_learn(owner, body.corpus)
     start = start_of(owner, body.model, body.tier)
     with about("corpus"):
-        plan = trainings.plan(
+        plan = planning.plan(
             owner=owner,
             corpus=corpus,
             start=start,
@@ -252,12 +253,12 @@ def _planned(owner: User, body: TrainingIn) -> tuple[Corpus, trainings.Plan]:
     return corpus, plan
 
 
-def _shown(config: trainings.Config) -> dict[str, Any]:
+def _shown(config: planning.Config) -> dict[str, Any]:
     """Return the settings without what says of which kind they are: the tier says it."""
     return {name: value for name, value in config.as_dict().items() if name != "kind"}
 
 
-def _estimate(corpus: Corpus, plan: trainings.Plan, seed: int | None) -> EstimateOut:
+def _estimate(corpus: Corpus, plan: planning.Plan, seed: int | None) -> EstimateOut:
     return EstimateOut(
         corpus=corpus.pk,
         model=plan.start.pk,

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from django.utils import translation
 
-from botfactory.words import counted
-from models_app.instant import is_instant
+from botfactory.words.plurals import counted
+from models_app.bots.rows import Tier, TrainedModel
 from models_app.ml.config import traits_of
-from models_app.models import Tier, TrainedModel
+from models_app.training.instant import is_instant
 
 CARD: Final = "README.md"
 _MADE_AT_ONCE: Final = (

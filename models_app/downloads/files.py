@@ -13,7 +13,7 @@ from typing import IO, Final
 from channels.db import database_sync_to_async
 from django.utils.text import slugify
 
-from models_app.models import TrainedModel
+from models_app.bots.rows import TrainedModel
 
 from . import fluent, own, quick
 from .form import CHUNK, Format

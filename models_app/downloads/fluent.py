@@ -9,13 +9,13 @@ from zipfile import ZIP_STORED, ZipFile
 
 from numpy.typing import NDArray
 
-from models_app import model_files, pretrained
+from models_app.bots import files, pretrained
+from models_app.bots.rows import Tier, TrainedModel
 from models_app.ml import checkpoint
 from models_app.ml.formats import gguf_files, notes, peft_adapter
 from models_app.ml.networks.llama import store
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.vocabulary.bpe import END_MARKS, end_of
-from models_app.models import Tier, TrainedModel
 
 from .card import CARD, card_of, label_of
 from .form import put
@@ -65,7 +65,7 @@ def write_merged(model: TrainedModel, out: IO[bytes]) -> None:
 
 def _loaded(model: TrainedModel) -> tuple[LlamaConfig, Mapping[str, NDArray[Any]]]:
     """Return the verified adapter as stored. Raises CheckpointError."""
-    loaded = checkpoint.load(model_files.path_of(model), as_stored=True)
+    loaded = checkpoint.load(files.path_of(model), as_stored=True)
     return LlamaConfig.from_dict(loaded.network.as_dict()), loaded.weights
 
 

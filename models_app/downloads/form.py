@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import IO, Final
 from zipfile import ZipFile, ZipInfo
 
-from models_app import model_files
+from models_app.bots import files
+from models_app.bots.rows import TrainedModel
 from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError, mark
-from models_app.models import TrainedModel
 
 CHUNK: Final = 1 << 18
 
@@ -39,7 +39,7 @@ class Format:
 
 def verified(model: TrainedModel) -> Path:
     """Return the model's folder after verifying its weights. Raises CheckpointError."""
-    folder = model_files.path_of(model)
+    folder = files.path_of(model)
     described = checkpoint.describe(folder)
     with (folder / checkpoint.WEIGHTS).open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != described["sha256"]:

@@ -10,10 +10,10 @@ from zipfile import ZIP_STORED, ZipFile
 import numpy as np
 from safetensors import safe_open
 
-from models_app import guards, model_files
+from models_app.bots import files, guards
+from models_app.bots.rows import TrainedModel
 from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError, mark
-from models_app.models import TrainedModel
 
 from .card import CARD, card_of
 from .form import CHUNK, entry_of, put, verified
@@ -39,14 +39,14 @@ def write_whole(model: TrainedModel, out: IO[bytes]) -> None:
     An instant bot's context holds posts. The fingerprints are as good as posts, and the phrases are parts of them, so
     both are left out if some are of another person's posts. Raises CheckpointError if its files are damaged.
     """
-    also = list(model_files.COMPANIONS)
+    also = list(files.COMPANIONS)
     if not guards.is_of_own_posts(model.owner, model):
-        also.remove(model_files.FINGERPRINTS)
+        also.remove(files.FINGERPRINTS)
         also.remove(checkpoint.PHRASES)
     try:
         write_native(model, out, also)
     except OSError as error:
-        folder = model_files.path_of(model)
+        folder = files.path_of(model)
         raise CheckpointError(mark("%(folder)s can’t be read: %(reason)s."), folder=folder, reason=error) from error
 
 

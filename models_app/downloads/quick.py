@@ -8,13 +8,13 @@ from zipfile import ZIP_STORED, ZipFile
 
 from numpy.typing import NDArray
 
-from models_app import model_files
+from models_app.bots import files
+from models_app.bots.rows import Tier, TrainedModel
 from models_app.ml import checkpoint
 from models_app.ml.config import NetworkConfig
 from models_app.ml.formats import keras_file, notes, onnx_file, tfjs_file
 from models_app.ml.networks.registry import small_network
 from models_app.ml.vocabulary import vocabulary_of
-from models_app.models import Tier, TrainedModel
 
 from .card import CARD, card_of, label_of
 from .form import put
@@ -57,7 +57,7 @@ def write_tfjs(model: TrainedModel, out: IO[bytes]) -> None:
 
 def _loaded(model: TrainedModel) -> tuple[NetworkConfig, Mapping[str, NDArray[Any]]]:
     """Return the verified network and its weights as stored. Raises CheckpointError."""
-    loaded = checkpoint.load(model_files.path_of(model), as_stored=True)
+    loaded = checkpoint.load(files.path_of(model), as_stored=True)
     return small_network(loaded.network), loaded.weights
 
 

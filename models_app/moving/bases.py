@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from django.db.models import Q
 
-from models_app.models import TrainedModel
+from models_app.bots.rows import TrainedModel
 
 
 def usable_by_all() -> Q:

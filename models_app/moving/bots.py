@@ -13,23 +13,24 @@ from django.conf import settings
 from pydantic import AliasChoices, Field, JsonValue, StringConstraints, ValidationError
 
 from botfactory.accounts.models import User
+from botfactory.files.untrusted import Facts, MadeAt
 from botfactory.jobs.models import Job
-from botfactory.untrusted import Facts, MadeAt
-from models_app import ancestry, downloads, model_files, pretrained, registry
-from models_app.base_models import archive as base_archive
+from models_app import downloads
+from models_app.bots import ancestry, files, pretrained, registry
+from models_app.bots import base_files as base_archive
+from models_app.bots.files import Fence
+from models_app.bots.rows import Tier, TrainedModel
 from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError, Said, mark
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.sampling.context import CHARACTERS
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.state_file import StateError
-from models_app.model_files import Fence
-from models_app.models import Tier, TrainedModel
 from models_app.moving.bases import meant, usable_by_all
 from models_app.sharing import tags
 from models_app.sharing.rows import LONGEST_TAG
-from tweets import idle
-from tweets.errors import CorpusGone, OptedOut
+from tweets.corpora import idle
+from tweets.corpora.errors import CorpusGone, OptedOut
 from tweets.models import Corpus
 from tweets.sources.reading.zip_files import BadZip, Member, ZipFolder
 
@@ -234,7 +235,7 @@ def restore(
     """
     directory = f"users/{job.owner_id}/{number}"
     path = Path(settings.CHECKPOINTS_DIR) / directory
-    with model_files.staging(path, job) as staged:
+    with files.staging(path, job) as staged:
         sha256 = _unpack(file, staged)
         network = checkpoint.describe(staged)["network"]
         needed = network.get("pretrained", "")
@@ -249,7 +250,7 @@ def restore(
                 mark("Its %(file)s describes a different network from that of the pretrained model that it names."),
                 file=checkpoint.CONFIG,
             )
-        with model_files.in_place(staged, path, sha256, fenced, job):
+        with files.in_place(staged, path, sha256, fenced, job):
             # Lock posts before models, like a deletion.
             there = _if_there(corpus)
             is_new = not TrainedModel.objects.filter(pk=number).exists()
@@ -265,7 +266,7 @@ def restore(
                 sha256=sha256,
                 network=network,
                 tier=Tier.of(network),
-                stored_bytes=model_files.stored_bytes(path),
+                stored_bytes=files.stored_bytes(path),
                 **_values(facts, there),
             )
             if is_new:  # what its owner has changed since stays
@@ -342,21 +343,21 @@ def _unpack(file: Path, staged: Path) -> str:
             # Its files are stored as they are, so nothing can unpack to more than there is.
             if any(member.size != member.packed_size for member in members.values()):
                 raise BadBot(damaged)
-            if model_files.CONTEXT in members and members[model_files.CONTEXT].size > _MAX_CONTEXT_BYTES:
+            if files.CONTEXT in members and members[files.CONTEXT].size > _MAX_CONTEXT_BYTES:
                 raise BadBot(damaged)
-            for name in model_files.COMPANIONS:
+            for name in files.COMPANIONS:
                 # A vocabulary that others have made isn't read: it's that of a base model here, or there is none.
                 if name in members and name != checkpoint.TOKENIZER:
                     _write(folder, members[name], staged / name)
     except BadZip as error:
         raise BadBot(damaged) from error
-    model_files.know_vocabularies()
+    files.know_vocabularies()
     with file.open("rb") as whole:
         sha256 = base_archive.unpack(whole, staged)
     try:
-        if (staged / model_files.FINGERPRINTS).exists():
-            CopyGuard.load(staged / model_files.FINGERPRINTS)
-        context = "".join(model_files.context_of(staged))
+        if (staged / files.FINGERPRINTS).exists():
+            CopyGuard.load(staged / files.FINGERPRINTS)
+        context = "".join(files.context_of(staged))
         # Each vocabulary takes UTF-8, and JSON can contain other text.
         context.encode()
     except (CheckpointError, StateError, KeyError, ValueError, IndexError, TypeError) as error:

@@ -11,15 +11,17 @@ from django.db.models import Model, QuerySet
 from pydantic import Field, JsonValue, ValidationError
 
 from botfactory.accounts.models import User
-from botfactory.chunks import batches
-from botfactory.untrusted import Facts, MadeAt
-from models_app.keeping.services import LONGEST, MAX_KEPT
+from botfactory.files.chunks import batches
+from botfactory.files.untrusted import Facts, MadeAt
+from models_app.bots.files import Fence
+from models_app.bots.rows import TrainedModel
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import BadSetting
 from models_app.ml.sampling.outcome import Refused
-from models_app.model_files import Fence
-from models_app.models import Generation, KeptPost, TrainedModel
 from models_app.moving.bases import meant, usable_by_all
+from models_app.writing.keeping.rows import KeptPost
+from models_app.writing.keeping.services import LONGEST, MAX_KEPT
+from models_app.writing.rows import Generation
 
 Row = TypeVar("Row", bound=Model)
 

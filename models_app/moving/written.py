@@ -8,8 +8,12 @@ from typing import Any
 from django.utils import translation
 
 from botfactory.accounts.models import User
-from botfactory.chunks import chunks_of, line_of
-from models_app.models import Game, Generation, KeptPost, PostReport, Search, TrainedModel, Trial
+from botfactory.files.chunks import chunks_of, line_of
+from models_app.bots.rows import TrainedModel
+from models_app.search.rows import Search, Trial
+from models_app.writing.keeping.rows import KeptPost, PostReport
+from models_app.writing.playing.rows import Game
+from models_app.writing.rows import Generation
 
 
 def _name(model: TrainedModel, user: User) -> str:

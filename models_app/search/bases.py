@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
-from botfactory.translation import translated
-from models_app.base_models import services
-from models_app.base_models.services import BaseError, Budget
+from botfactory.words.translation import translated
+from models_app.bases import services
+from models_app.bases.services import BaseError, Budget
+from models_app.bots.rows import TrainedModel
 from models_app.ml.config import NetworkConfig, PretrainConfig, vocabulary_to_learn
 from models_app.ml.networks.registry import Network, config_of, small_network
-from models_app.models import TrainedModel
 from models_app.search import space as spaces
 from models_app.search.space import BadSpace, Value, types_of
 

@@ -7,14 +7,15 @@ from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
-from botfactory.translation import translated
-from models_app import estimates, trainings
+from botfactory.words.translation import translated
+from models_app.bots.errors import BadRequest
+from models_app.bots.rows import Tier, TrainedModel
 from models_app.ml.config import FineTuneConfig, traits_of
 from models_app.ml.training.adapters.config import AdapterConfig
-from models_app.models import Search, Tier, TrainedModel
 from models_app.search import space as spaces
+from models_app.search.rows import Search
 from models_app.search.space import Value, types_of
-from models_app.services import BadRequest
+from models_app.training import estimates, planning
 from tweets.models import Corpus
 
 #: The space that comes with the product for each tier.
@@ -24,8 +25,8 @@ USUAL: Final[Mapping[Tier, str]] = {Tier.QUICK: "quick", Tier.FLUENT: "fluent"}
 def kinds(tier: Tier) -> dict[str, type]:
     """Return the settings that trials of this tier can vary, each with the type of its values."""
     if tier == Tier.FLUENT:
-        return types_of(AdapterConfig, [name for name in trainings.SETTINGS if name not in trainings.QUICK_ONLY])
-    return types_of(FineTuneConfig, ("epochs", *trainings.SETTINGS))
+        return types_of(AdapterConfig, [name for name in planning.SETTINGS if name not in planning.QUICK_ONLY])
+    return types_of(FineTuneConfig, ("epochs", *planning.SETTINGS))
 
 
 def common(corpus: Corpus, start: TrainedModel, minutes: int | None) -> dict[str, Any]:
@@ -33,15 +34,15 @@ def common(corpus: Corpus, start: TrainedModel, minutes: int | None) -> dict[str
     tier = Tier(start.tier)
     told: dict[str, Any] = {
         **traits_of(start.network),
-        "characters": trainings.learned(corpus),
+        "characters": planning.learned(corpus),
     }
     if tier == Tier.FLUENT:
-        minutes = trainings.DEFAULT_MINUTES if minutes is None else minutes
-        trainings.require_minutes(minutes, None, tier)
+        minutes = planning.DEFAULT_MINUTES if minutes is None else minutes
+        planning.require_minutes(minutes, None, tier)
         told["minutes"] = minutes
     elif minutes is not None:
-        raise trainings.BadMinutes(_("Only a fluent training has a time. For a quick one, choose the epochs."))
-    reading = trainings.usual_reading(corpus, tier, minutes)
+        raise planning.BadMinutes(_("Only a fluent training has a time. For a quick one, choose the epochs."))
+    reading = planning.usual_reading(corpus, tier, minutes)
     return told | {"epochs": reading.epochs, "most_characters": reading.most_characters}
 
 
@@ -51,7 +52,7 @@ def checked(given: Mapping[str, Any], corpus: Corpus, start: TrainedModel, told:
 
     def check(name: str, value: Value) -> None:
         if name == "epochs":
-            trainings.require_epochs(int(value), tier)
+            planning.require_epochs(int(value), tier)
         config_of(told, {name: value}, seed=0)
 
     space = spaces.parsed(given, kinds(tier), check)
@@ -68,11 +69,11 @@ def checked(given: Mapping[str, Any], corpus: Corpus, start: TrainedModel, told:
     return space
 
 
-def config_of(told: Mapping[str, Any], parameters: Mapping[str, Any], *, seed: int) -> trainings.Config:
+def config_of(told: Mapping[str, Any], parameters: Mapping[str, Any], *, seed: int) -> planning.Config:
     """Return the settings of a trial with these parameters. Raises BadRequest if they don't go together."""
     values = dict(parameters)
     epochs = values.pop("epochs", told["epochs"])
-    return trainings.training_config(
+    return planning.training_config(
         told["characters"],
         epochs,
         seed,

@@ -9,14 +9,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from botfactory.accounts.models import User
-from botfactory.translation import translated
-from models_app import naming, trainings
-from models_app.base_models import services as bases
-from models_app.base_models.forms import TrainBaseForm
-from models_app.models import Search, TrainedModel
+from botfactory.words.translation import translated
+from models_app.bases import services as bases
+from models_app.bases.forms import TrainBaseForm
+from models_app.bots import naming
+from models_app.bots.rows import TrainedModel
 from models_app.search import space as spaces
 from models_app.search.how import DEFAULT_TRIALS, MAX_AT_ONCE, MAX_TRIALS, How
+from models_app.search.rows import Search
 from models_app.search.space import BadSpace
+from models_app.training import planning
 
 LONGEST_SPACE: Final = 20_000
 
@@ -75,8 +77,8 @@ class SearchForm(HowForm):
 
     start = forms.ChoiceField(label=gettext_lazy("Start from"))
     minutes = forms.IntegerField(
-        min_value=trainings.MIN_MINUTES,
-        max_value=trainings.MAX_MINUTES,
+        min_value=planning.MIN_MINUTES,
+        max_value=planning.MAX_MINUTES,
         required=False,
         label=gettext_lazy("Minutes for each trial"),
         help_text=gettext_lazy("Only for a fluent bot. The default is 3."),

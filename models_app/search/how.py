@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
-from botfactory.translation import grouped
-from models_app.models import Search
-from models_app.services import ModelError
+from botfactory.words.translation import grouped
+from models_app.bots.errors import ModelError
+from models_app.search.rows import Search
 
 MAX_TRIALS, DEFAULT_TRIALS = 500, 20
 #: The most trials that run at once.

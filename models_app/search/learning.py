@@ -13,19 +13,20 @@ from django.utils import timezone
 
 from botfactory.jobs.errors import ComeBackLater, JobFailed
 from botfactory.jobs.handle import JobHandle
-from botfactory.translatable import Sentence, mark
-from botfactory.translation import stored
-from models_app import estimates, guards, loading
-from models_app import runner as training_runner
-from models_app.base_models import runner as base_runner
-from models_app.base_models.services import BaseError
+from botfactory.words.translatable import Sentence, mark
+from botfactory.words.translation import stored
+from models_app.bases import runner as base_runner
+from models_app.bases.services import BaseError
+from models_app.bots import guards, loading
 from models_app.ml.training import dataset
 from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.ml.training.events import Answer, EpochResult, Progress
-from models_app.models import Search, Trial
 from models_app.search import bases, bots
 from models_app.search.outlook import outlook_of, with_trials
-from tweets import idle, learning
+from models_app.search.rows import Search, Trial
+from models_app.training import estimates
+from models_app.training import fine_tune_job as training_runner
+from tweets.corpora import idle, learning
 
 if TYPE_CHECKING:
     from models_app.ml.training.pretrain import PretrainMeasuring, PretrainProgress, PretrainValidation

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from django.db.models import Prefetch, QuerySet
 
 from botfactory.jobs.states import ACTIVE, State
-from models_app.models import Lane, Search, Trial
+from models_app.search.rows import Lane, Search, Trial
 
 _ENDED: Final = (Trial.State.COMPLETE, Trial.State.PRUNED, Trial.State.FAILED)
 

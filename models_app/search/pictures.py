@@ -14,8 +14,8 @@ from typing import Final
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from models_app.models import Search, Trial
 from models_app.search import space as spaces
+from models_app.search.rows import Search, Trial
 from models_app.search.table import shown
 
 WIDTH, HEIGHT = 640.0, 260.0

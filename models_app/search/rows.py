@@ -7,7 +7,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
-from botfactory.translation import restored
+from botfactory.words.translation import restored
 
 
 class Search(models.Model):

@@ -22,18 +22,18 @@ from botfactory.jobs.interruptions import REACTIONS
 from botfactory.jobs.kinds import Description, JobKind
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from botfactory.outages import Cause
+from botfactory.outages.errors import Cause
 from botfactory.rest.schemas import Output
-from botfactory.translation import stored
-from models_app import trainings
-from models_app.base_models import runner as base_runner
-from models_app.base_models import services as base_services
+from botfactory.words.translation import stored
+from models_app.bases import runner as base_runner
+from models_app.bases import services as base_services
+from models_app.bots.errors import ModelError
 from models_app.ml.errors import BadSetting, Cancelled, LearningError, TrainingDiverged, mark
-from models_app.models import Lane, Search, Trial
 from models_app.search import services
 from models_app.search.learning import Learned, Steps, TrialPruned, folder_of, learn_base, learn_bot
 from models_app.search.outlook import best_of
-from models_app.services import ModelError
+from models_app.search.rows import Lane, Search, Trial
+from models_app.training import planning
 
 #: Short trials share a process for about so many seconds, because starting one takes several.
 TOGETHER: Final = 60.0
@@ -208,7 +208,7 @@ KIND: Final = _kind(
     _("Search for the best settings"),
     subject="corpus",
     needs=services.needs,
-    meter=trainings.TRAINING_MINUTES,
+    meter=planning.TRAINING_MINUTES,
     describe=Description(progress=SearchProgress),
 )
 BASE_KIND: Final = _kind(services.SEARCH_BASE, _("Search for the best base model"))

@@ -17,21 +17,22 @@ from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import ACTIVE, State
 from botfactory.rest import idempotency
-from botfactory.translatable import Sentence, mark
-from botfactory.words import on_one_line
-from models_app import tier_recipes, trainings
-from models_app.base_models import services as base_services
-from models_app.base_models.services import Budget
+from botfactory.words.plurals import on_one_line
+from botfactory.words.translatable import Sentence, mark
+from models_app.bases import services as base_services
+from models_app.bases.services import Budget
+from models_app.bots.errors import ModelError
+from models_app.bots.rows import Tier, TrainedModel
 from models_app.ml.config import NetworkConfig
-from models_app.models import Lane, Search, Tier, TrainedModel, Trial
 from models_app.search import bases, bots
 from models_app.search import space as spaces
 from models_app.search.how import MAX_TRIALS, How, SearchError, require_trials
 from models_app.search.outlook import best_of
-from models_app.services import ModelError
+from models_app.search.rows import Lane, Search, Trial
 from models_app.sharing.rights import may_go_on_from
-from models_app.tier_recipes import TierRecipe
-from tweets import idle
+from models_app.training import planning, tier_recipes
+from models_app.training.tier_recipes import TierRecipe
+from tweets.corpora import idle
 from tweets.models import Corpus
 
 #: The kinds of job that run trials.
@@ -89,7 +90,7 @@ def start_for_bot(
     tier = Tier(start.tier)
     with transaction.atomic():
         corpus = idle.lock_ready(corpus)
-        trainings.require_possible(corpus, start)
+        planning.require_possible(corpus, start)
         told = bots.common(corpus, start, minutes)
         chosen = bots.checked(spaces.shipped(bots.USUAL[tier]) if space is None else space, corpus, start, told)
         name = _named(name, corpus.name)
@@ -190,7 +191,7 @@ def use(search: Search, number: int | None, *, by: User, name: str = "", budget:
             values=values | {"seed": search.seed},
         )
     assert search.corpus is not None and search.start is not None
-    return trainings.fine_tune(
+    return planning.fine_tune(
         owner=by,
         corpus=search.corpus,
         start=search.start,
@@ -276,7 +277,7 @@ def needs(job: Job) -> dict[str, int]:
         return {}
     ahead = trials_ahead(search)
     seconds = ahead * bots.seconds_of_a_trial(search) / max(1, min(search.at_once, ahead))
-    return {trainings.TRAINING_MINUTES: max(1, round(seconds / 60))}
+    return {planning.TRAINING_MINUTES: max(1, round(seconds / 60))}
 
 
 def may_start(job: Job) -> None:
@@ -288,9 +289,9 @@ def may_start(job: Job) -> None:
     if not trials_left(search):
         raise NotPossible(_("All trials of this search have ended. Add more trials."))
     if search.start is not None and not may_go_on_from(job.owner, search.start):
-        raise NotPossible(trainings.cannot_go_on_from(search.start))
+        raise NotPossible(planning.cannot_go_on_from(search.start))
     if search.kind == Search.Kind.BOT:
-        trainings.require_posts(job)
+        planning.require_posts(job)
 
 
 def _require_start(search: Search, by: User) -> None:
@@ -298,7 +299,7 @@ def _require_start(search: Search, by: User) -> None:
     if search.start_name and search.start is None:
         raise SearchNotPossible(_("The model that the trials started from was deleted."))
     if search.start is not None and not may_go_on_from(by, search.start):
-        raise SearchNotPossible(trainings.cannot_go_on_from(search.start))
+        raise SearchNotPossible(planning.cannot_go_on_from(search.start))
 
 
 def _lock_jobs(search: Search) -> None:

@@ -14,8 +14,8 @@ from typing import Any, Final, get_type_hints
 
 from django.utils.translation import gettext as _
 
-from botfactory.translation import translated
-from models_app.services import ModelError
+from botfactory.words.translation import translated
+from models_app.bots.errors import ModelError
 
 MAX_PARAMETERS: Final = 20
 MAX_CHOICES: Final = 30

@@ -17,8 +17,8 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from models_app.models import Search, Trial
 from models_app.search import space as spaces
+from models_app.search.rows import Search, Trial
 
 #: The only study of a storage.
 STUDY: Final = 0

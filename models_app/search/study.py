@@ -13,7 +13,7 @@ from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
-from models_app.models import Search, Trial
+from models_app.search.rows import Search, Trial
 from models_app.search.storage import RowStorage, distributions_of
 
 #: So many trials are drawn at random before TPE learns from them, and none of the first ends early by the median.

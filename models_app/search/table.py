@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from botfactory.spreadsheets import safe_throughout
-from models_app.models import Search, Trial
+from botfactory.web.spreadsheets import safe_throughout
+from models_app.search.rows import Search, Trial
 
 #: Rows that a page shows unless it's asked for all.
 SHOWN: Final = 100

@@ -18,31 +18,33 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
-from botfactory.durations import lasting
 from botfactory.jobs.errors import JobError
-from botfactory.missing import missing_is_404
 from botfactory.rest.rate_limit import paced
-from botfactory.translation import translated
-from models_app import estimates, services, tiers, trainings
-from models_app.base_models import services as bases
-from models_app.base_models import versions
-from models_app.models import Search, Tier
-from models_app.naming import NameTaken
+from botfactory.web.durations import lasting
+from botfactory.web.missing import missing_is_404
+from botfactory.words.translation import translated
+from models_app.bases import services as bases
+from models_app.bots import versions
+from models_app.bots.errors import ModelError
+from models_app.bots.naming import NameTaken
+from models_app.bots.rows import Tier
 from models_app.search import bots, pictures
 from models_app.search import services as searches
 from models_app.search import space as spaces
 from models_app.search.forms import BaseSearchForm, MoreTrialsForm, SearchForm, UseForm
 from models_app.search.how import DEFAULT_TRIALS
 from models_app.search.outlook import outlook_of, with_trials
+from models_app.search.rows import Search
 from models_app.search.table import Table, as_csv
-from tweets.errors import CorpusError
+from models_app.training import estimates, planning, starting_points, tiers
+from tweets.corpora.errors import CorpusError
 from tweets.models import Corpus
-from tweets.views import corpus_or_404
+from tweets.pages.views import corpus_or_404
 
 #: Searches that the page for a new one lists.
 EARLIER = 20
 #: What a service says to the person.
-SAID = (services.ModelError, bases.BaseError, NameTaken, CorpusError, LimitReached, JobError)
+SAID = (ModelError, bases.BaseError, NameTaken, CorpusError, LimitReached, JobError)
 
 
 def search_or_404(request: HttpRequest, search_id: uuid.UUID, *, to_change: bool = False) -> Search:
@@ -155,7 +157,7 @@ def make_recipe(request: HttpRequest, search_id: uuid.UUID) -> HttpResponse:
 def start_search(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     """Begin a search for the best settings of a bot that learns these posts."""
     corpus, user = corpus_or_404(request, corpus_id), cast(User, request.user)
-    starts = services.starts_for_user(user)
+    starts = starting_points.starts_for_user(user)
     known = [] if starts.offer.trouble else [*starts.offer.bases, *starts.own_starts]
     form = SearchForm(request.POST if request.method == "POST" else None, starts=known)
     if form.is_valid():
@@ -244,5 +246,5 @@ def _takes(corpus: Corpus) -> str:
     if not offered or not corpus.characters:
         return ""
     tier = offered[0]
-    seconds = estimates.seconds_of(corpus.characters, tier, trainings.usual_reading(corpus, tier))
+    seconds = estimates.seconds_of(corpus.characters, tier, planning.usual_reading(corpus, tier))
     return lasting(60 * round(seconds * DEFAULT_TRIALS / 60)) if seconds > 3 else ""

@@ -10,7 +10,7 @@ from typing import Final
 
 from django.http import HttpRequest
 
-from models_app.models import TrainedModel
+from models_app.bots.rows import TrainedModel
 
 _KEY: Final = "links_of_bots"
 #: More links than this are forgotten, the oldest first.

@@ -7,8 +7,8 @@ from typing import Literal
 from django.db import transaction
 
 from botfactory.accounts.models import User
-from models_app.models import TrainedModel
-from tweets import audit
+from models_app.bots.rows import TrainedModel
+from tweets.corpora import audit
 from tweets.models import AuditEntry
 
 Switch = Literal["is_game_open", "is_browser_open"]

@@ -14,14 +14,14 @@ from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
 from botfactory.accounts.rules import house_rules
-from models_app import visibility as visibilities
-from models_app.columns import set_columns
-from models_app.guards import is_version
-from models_app.house_bans import house_bans
+from models_app.bots import visibility as visibilities
+from models_app.bots.columns import set_columns
+from models_app.bots.guards import is_version
+from models_app.bots.house_bans import house_bans
+from models_app.bots.rows import TrainedModel
 from models_app.ml.sampling.banned_words import HouseBanList
 from models_app.ml.sampling.faults import best_first
 from models_app.ml.sampling.mentions import MASK, without
-from models_app.models import TrainedModel
 from tweets.cleaning import personal
 from tweets.models import Corpus
 

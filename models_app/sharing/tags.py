@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.utils.translation import gettext as _
 
-from models_app.models import TrainedModel
+from models_app.bots.rows import TrainedModel
 from models_app.sharing.rights import SharingError
 from models_app.sharing.rows import LONGEST_TAG, BotTag
 

@@ -14,9 +14,9 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from botfactory import doorbell
+from botfactory.broker import doorbell
 from botfactory.ops import counters
-from botfactory.translation import grouped
+from botfactory.words.translation import grouped
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import BadSampling
 from models_app.writing.board import Board, Bounds

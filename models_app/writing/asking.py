@@ -22,22 +22,25 @@ from django.conf import settings
 from django.db import close_old_connections
 from redis.exceptions import RedisError
 
-from botfactory import doorbell
 from botfactory.accounts.models import User
+from botfactory.broker import doorbell
 from botfactory.ops import counters
-from botfactory.translatable import Sentence
-from botfactory.translation import recalled
-from models_app import guards, services
+from botfactory.words.translatable import Sentence
+from botfactory.words.translation import recalled
+from models_app.bots import guards
+from models_app.bots.errors import UnknownModel
+from models_app.bots.rows import TrainedModel
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import BadSampling, CheckpointError, TooFewPosts
 from models_app.ml.networks.llama.pretrained import PretrainedError
 from models_app.ml.sampling.outcome import Refused, Writing
-from models_app.models import Generation, TrainedModel
-from models_app.writing import admission
+from models_app.training import evaluating
+from models_app.writing import admission, generations
 from models_app.writing.admission import TookTooLong, WriterMissing, WritingInterrupted
 from models_app.writing.answers import Inbox, listener
 from models_app.writing.board import LEASE, LONGEST, Board, client
 from models_app.writing.requests import MEASURING, Event, Request, bot_of, characters_of
+from models_app.writing.rows import Generation
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +57,7 @@ _SOON: Final = 1.0
 _ERRORS: Final[dict[str, type[Exception]]] = {
     error.code: error
     for error in (
-        services.UnknownModel,
+        UnknownModel,
         guards.GuardLost,
         BadSampling,
         CheckpointError,
@@ -230,9 +233,9 @@ def writers() -> int | None:
 
 
 def require_askable(owner: User, model: TrainedModel, sampling: SamplingConfig) -> None:
-    services.require_guards(owner, model, sampling)
+    generations.require_guards(owner, model, sampling)
     admission.require_size(sampling)
-    services.require_possible(model, sampling)
+    generations.require_possible(model, sampling)
 
 
 def generate(
@@ -243,7 +246,7 @@ def generate(
     Calls `proceed` while it waits; what it raises ends the writing, and nothing is kept. Raises what `ask` raises, and
     what a writer fails with.
     """
-    sampling = services.settled(sampling, model)
+    sampling = generations.settled(sampling, model)
     asked = ask(owner, model, sampling)
     return keep(model, owner, sampling, _waited(asked, proceed))
 
@@ -252,7 +255,7 @@ def write(
     *, model: TrainedModel, owner: User, sampling: SamplingConfig, proceed: Callable[[], None] | None = None
 ) -> list[str]:
     """Let a writer write posts by `model`, and return them without keeping them. Raises what `generate` raises."""
-    result = _waited(ask(owner, model, services.settled(sampling, model)), proceed)
+    result = _waited(ask(owner, model, generations.settled(sampling, model)), proceed)
     counters.generation_seconds.observe(result["seconds"])
     counters.generated_posts.inc(len(result["posts"]))
     return [str(post) for post in result["posts"]]
@@ -260,12 +263,12 @@ def write(
 
 def evaluate(
     *, model: TrainedModel, owner: User, posts: list[str], proceed: Callable[[], None] | None = None
-) -> services.Evaluated:
+) -> evaluating.Evaluated:
     """Let a writer measure how well `model` predicts the posts (services.evaluate)."""
     # It's measured by the base model, too.
     characters = 2 * MEASURING * sum(map(len, posts))
     result = _waited(_ask(model, owner, characters, posts=posts), proceed)
-    return services.Evaluated.from_dict(result, base=services.base_of(model))
+    return evaluating.Evaluated.from_dict(result, base=evaluating.base_of(model))
 
 
 def _waited(asked: PendingRequest, proceed: Callable[[], None] | None) -> dict[str, Any]:
@@ -333,7 +336,7 @@ def keep(model: TrainedModel, owner: User, sampling: SamplingConfig, result: dic
     writing = Writing(result["posts"], Refused.from_dict(result["refused"]))
     counters.generation_seconds.observe(result["seconds"])
     counters.generated_posts.inc(len(writing.posts))
-    return services.keep(model, owner, sampling, writing, result["seconds"])
+    return generations.keep(model, owner, sampling, writing, result["seconds"])
 
 
 def _error_of(code: str, message: Sentence) -> Exception:
@@ -345,6 +348,6 @@ def _error_of(code: str, message: Sentence) -> Exception:
     # Their own constructors take what only the writer has.
     error = kind.__new__(kind)
     Exception.__init__(error, str(message))
-    # So that the page or the API translates it (botfactory.translation.translated).
+    # So that the page or the API translates it (botfactory.words.translation.translated).
     error.__dict__.update(template=message.template, plural=message.plural, values=message.values)
     return error

@@ -6,14 +6,15 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from botfactory.translatable import mark
-from models_app import guards, loading, model_files, services
+from botfactory.words.translatable import mark
+from models_app.bots import files, guards, loading
+from models_app.bots.errors import UnknownModel
+from models_app.bots.files import FINGERPRINTS
+from models_app.bots.rows import TrainedModel
 from models_app.ml.checkpoint import WEIGHTS
 from models_app.ml.errors import LearningError
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.sampler import Sampler
-from models_app.model_files import FINGERPRINTS
-from models_app.models import TrainedModel
 from models_app.writing import held
 from models_app.writing.shelf import Key, Shelf
 
@@ -38,7 +39,7 @@ class Bot:
 
 def key_of(model: TrainedModel) -> Key:
     """Return the key of the model's files: with other files, it's another bot."""
-    path = model_files.path_of(model)
+    path = files.path_of(model)
     return str(path), f"{model.sha256}.{_stamp(path / FINGERPRINTS)}"
 
 
@@ -52,7 +53,7 @@ def _stamp(file: Path) -> str:
 
 def expected_bytes(model: TrainedModel) -> int:
     try:
-        return _GROWS * (model_files.path_of(model) / WEIGHTS).stat().st_size
+        return _GROWS * (files.path_of(model) / WEIGHTS).stat().st_size
     except OSError:
         return 0
 
@@ -66,7 +67,7 @@ def model_of(name: str) -> TrainedModel:
     rows = TrainedModel.objects.select_related("owner", "corpus", "parent")
     model = rows.filter(pk=number, sha256=sha256).first()
     if model is None:
-        raise services.UnknownModel(mark("This bot has just been deleted."))
+        raise UnknownModel(mark("This bot has just been deleted."))
     return model
 
 

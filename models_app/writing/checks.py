@@ -10,7 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from redis.exceptions import RedisError
 
 from botfactory.ops.checks import Report
-from botfactory.words import counted
+from botfactory.words.plurals import counted
 from models_app.writing.admission import WriterMissing
 from models_app.writing.board import Board, client
 

@@ -64,7 +64,7 @@ class Event(TypedDict):
 
     post: one is written, the `number`th of this request, for the `place`th that is asked for; beginnings: of those that
     are being written, by their place; done: the result; failed: why there is none, with how to translate the message
-    (botfactory.translation.stored).
+    (botfactory.words.translation.stored).
     """
 
     request: str

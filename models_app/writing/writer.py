@@ -17,13 +17,13 @@ from typing import Any, Final
 from django.db import connections
 from redis.exceptions import RedisError
 
-from botfactory.translation import stored
-from models_app import services
-from models_app.house_bans import house_bans
-from models_app.language_advice import foreign_to
+from botfactory.words.translation import stored
+from models_app.bots.house_bans import house_bans
+from models_app.bots.rows import Tier
 from models_app.ml.config import SamplingConfig
 from models_app.ml.sampling.outcome import Writing
-from models_app.models import Tier
+from models_app.training import evaluating
+from models_app.training.language_advice import foreign_to
 from models_app.writing import held as memory_held
 from models_app.writing.admission import WritingInterrupted
 from models_app.writing.board import PREFIX, Board, client
@@ -258,7 +258,7 @@ class Writer:
 
     def _measure(self, held: _Held, posts: list[str]) -> None:
         try:
-            found = services.evaluate(model_of(held.request.bot), posts, proceed=held.require_wanted)
+            found = evaluating.evaluate(model_of(held.request.bot), posts, proceed=held.require_wanted)
             self._end(held, found.as_dict())
         except BaseException as error:
             self._end(held, error)

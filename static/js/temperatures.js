@@ -1,4 +1,4 @@
-// What temperatures mean, in words. models_app/comparing/services.py has the same.
+// What temperatures mean, in words. models_app/writing/comparing/services.py has the same.
 
 import { decimal } from "./format.js";
 import { gettext } from "./words.js";

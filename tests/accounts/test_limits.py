@@ -26,8 +26,8 @@ from botfactory.jobs.states import State
 from tests.conftest import signed_in
 from tests.jobs.kinds import count_to_three, kind
 from tests.tweets.helpers import pasted
-from tweets import deletion
-from tweets import services as corpora
+from tweets.corpora import deletion
+from tweets.corpora import services as corpora
 from tweets.models import Corpus
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]

@@ -11,8 +11,8 @@ from django.conf import LazySettings
 from django.core.cache import cache
 from django.test import Client
 
-from botfactory import shared_cache
 from botfactory.accounts.models import User
+from botfactory.broker import shared_cache
 from tests.conftest import PASSWORD
 from tests.product import free_port
 

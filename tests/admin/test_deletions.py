@@ -5,15 +5,15 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from botfactory import desk as desk_of_lists
 from botfactory.accounts import services as accounts
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
-from models_app import model_files, report_cards
-from models_app.base_models import versions
-from models_app.models import BaseChange, TrainedModel
-from tweets import uploads
+from botfactory.web import desk as desk_of_lists
+from models_app.bots import files, versions
+from models_app.bots.rows import BaseChange, TrainedModel
+from models_app.training import report_cards
 from tweets.admin import CorpusAdmin
+from tweets.corpora import uploads
 from tweets.models import Corpus
 
 from .actions import act
@@ -70,7 +70,7 @@ def test_many_rows_are_not_deleted_at_once(desk: Client, admin: User, monkeypatc
 
 
 def test_a_model_is_deleted_with_its_files(desk: Client, model: TrainedModel) -> None:
-    path = model_files.path_of(model)
+    path = files.path_of(model)
     act(desk, "models_app/trainedmodel", "delete_selected", model)
     assert TrainedModel.objects.filter(pk=model.pk).exists() and path.exists()
     act(desk, "models_app/trainedmodel", "delete_selected", model, post="yes")
@@ -78,7 +78,7 @@ def test_a_model_is_deleted_with_its_files(desk: Client, model: TrainedModel) ->
 
 
 def test_the_delete_button_of_one_model_takes_the_files_too(desk: Client, model: TrainedModel) -> None:
-    path = model_files.path_of(model)
+    path = files.path_of(model)
     desk.post(f"/admin/models_app/trainedmodel/{model.pk}/delete/", {"post": "yes"})
     assert not TrainedModel.objects.filter(pk=model.pk).exists() and not path.exists()
 
@@ -97,7 +97,7 @@ def test_what_goes_with_a_person_is_told_before(desk: Client, alice: User, admin
 
 
 def test_a_deleted_account_takes_its_files_along(desk: Client, alice: User, model: TrainedModel) -> None:
-    path = model_files.path_of(model)
+    path = files.path_of(model)
     posts, jobs = alice.corpora.get().posts.count(), alice.jobs.count()
     page = desk.post(f"/admin/accounts/user/{alice.pk}/delete/", {"post": "yes"}, follow=True).content.decode()
     assert f"Deleted with alice: 1 bot, 1 corpus, {posts} posts and {jobs} jobs." in page

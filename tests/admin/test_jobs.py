@@ -5,8 +5,8 @@ from django.test import Client
 
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import trainings
-from models_app.models import TrainedModel
+from models_app.bots.rows import TrainedModel
+from models_app.training import planning
 from tweets.models import Corpus
 
 from .actions import act
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_jobs_are_cancelled_and_tried_again(desk: Client, corpus: Corpus, base: TrainedModel) -> None:
-    job = trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=base)
+    job = planning.fine_tune(owner=corpus.owner, corpus=corpus, start=base)
     act(desk, "jobs/job", "cancel_jobs", job)
     job.refresh_from_db()
     assert job.state == State.CANCELLED

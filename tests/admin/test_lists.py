@@ -7,7 +7,8 @@ from django.test import Client
 
 from botfactory.accounts.models import User
 from botfactory.webhooks.models import Webhook
-from models_app.models import Generation, TrainedModel
+from models_app.bots.rows import TrainedModel
+from models_app.writing.rows import Generation
 from tweets.models import Corpus
 
 from .actions import act

@@ -9,10 +9,10 @@ from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import model_files, report_cards, services
-from models_app.base_models import versions
+from models_app.bots import files, versions
+from models_app.bots.rows import TrainedModel
 from models_app.ml import checkpoint
-from models_app.models import TrainedModel
+from models_app.training import report_cards, starting_points
 from tests.conftest import signed_in
 
 from .actions import act
@@ -26,7 +26,7 @@ def test_the_base_model_is_chosen_and_never_lost(desk: Client, base: TrainedMode
     assert "exactly one" in act(desk, "models_app/trainedmodel", "make_base", model, base)
     page = act(desk, "models_app/trainedmodel", "delete_selected", model, base, post="yes")
     assert "t delete the base model" in page
-    assert TrainedModel.objects.filter(pk=base.pk).exists() and model_files.path_of(base).is_dir()
+    assert TrainedModel.objects.filter(pk=base.pk).exists() and files.path_of(base).is_dir()
 
 
 def test_a_retired_model_is_nobodys_start_and_still_writes(
@@ -34,18 +34,18 @@ def test_a_retired_model_is_nobodys_start_and_still_writes(
 ) -> None:
     page = act(desk, "models_app/trainedmodel", "retire", model, base)
     assert "t retire the base model" in page and "1 model is retired." in page
-    assert services.bases_for_user(alice) == [base]
+    assert starting_points.bases_for_user(alice) == [base]
     assert signed_in(alice).get(f"/models/{model.pk}/").status_code == 200
     assert "1 model is back." in act(desk, "models_app/trainedmodel", "bring_back", model)
-    assert services.bases_for_user(alice) == [base, model]
+    assert starting_points.bases_for_user(alice) == [base, model]
 
 
 def test_the_files_of_models_are_hashed_and_compared(desk: Client, base: TrainedModel, model: TrainedModel) -> None:
     assert "2 models are intact" in act(desk, "models_app/trainedmodel", "verify_files", base, model)
-    weights = model_files.path_of(model) / checkpoint.WEIGHTS
+    weights = files.path_of(model) / checkpoint.WEIGHTS
     weights.write_bytes(weights.read_bytes()[:-1] + b"!")
     assert "its weights have changed" in act(desk, "models_app/trainedmodel", "verify_files", model)
-    shutil.rmtree(model_files.path_of(model))
+    shutil.rmtree(files.path_of(model))
     page = act(desk, "models_app/trainedmodel", "verify_files", base, model)
     assert "its folder is missing" in page and "1 model is intact" in page
 

@@ -13,8 +13,8 @@ from botfactory.accounts.models import SecurityEntry, User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import trainings
-from models_app.models import TrainedModel
+from models_app.bots.rows import TrainedModel
+from models_app.training import planning
 from tests.conftest import PASSWORD, signed_in
 from tweets.models import Corpus
 
@@ -28,8 +28,8 @@ def test_who_is_deactivated_is_out_for_good_and_nothing_goes_on(
 ) -> None:
     phone, laptop, other = signed_in(alice), signed_in(alice), signed_in(bob)
     token = tokens.create_token(owner=alice, name="A program").text
-    waiting = trainings.fine_tune(owner=alice, corpus=corpus, start=base)
-    running = trainings.fine_tune(owner=alice, corpus=corpus, start=base)
+    waiting = planning.fine_tune(owner=alice, corpus=corpus, start=base)
+    running = planning.fine_tune(owner=alice, corpus=corpus, start=base)
     assert worker.claim(running.pk) is not None
     page = act(desk, "accounts/user", "deactivate", alice)
     assert "Deactivated alice. Ended: " in page

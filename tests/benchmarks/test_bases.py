@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import bases
-from models_app import pretrained
+from models_app.bots import pretrained
 from models_app.ml import checkpoint
 from models_app.ml.networks.llama.gguf_file import read_gguf
 from models_app.ml.networks.llama.pretrained import PretrainedError

@@ -13,12 +13,12 @@ from benchmarks.contenders import (
 from benchmarks.fine_tune import Row, summary
 from benchmarks.personas import Persona
 from benchmarks.results import Outcome
-from models_app import trainings
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import default_epochs_for
 from models_app.ml.networks.registry import kind_of
 from models_app.ml.training.dataset import Batch
 from models_app.ml.training.learner import Learner
+from models_app.training import planning
 
 from .conftest import TINY_GLR, TINY_LSTM
 
@@ -49,7 +49,7 @@ def test_what_is_measured_is_what_the_product_offers(characters: int) -> None:
     known = contenders(base, base, epochs=options.epochs, tutorial_epochs=options.tutorial_epochs)
     persona = Persona("someone", 3, ("a" * characters,), ("b",), ("c",))
     assert persona.characters == pytest.approx(characters, abs=2)
-    offered = trainings.training_config(persona.characters, default_epochs_for(persona.characters), 4, {}, kind="glr")
+    offered = planning.training_config(persona.characters, default_epochs_for(persona.characters), 4, {}, kind="glr")
     assert known["default"].depends_on(persona, 4)["config"] == offered.as_dict()
 
 

@@ -14,7 +14,7 @@ from django.contrib import admin
 from django.template.base import Lexer, Token, TokenType
 from django.utils.functional import Promise
 
-from botfactory.translatable import Sentence
+from botfactory.words.translatable import Sentence
 from models_app.ml.errors import Said
 
 TEMPLATES = Path(settings.BASE_DIR) / "templates"

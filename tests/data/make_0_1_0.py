@@ -60,11 +60,12 @@ def make() -> None:
     from botfactory.accounts.models import User
     from botfactory.jobs import reaper, worker
     from botfactory.jobs.models import Job
-    from models_app import services, trainings
-    from models_app.base_models import versions
-    from models_app.models import Tier, TrainedModel
+    from models_app.bots import versions
+    from models_app.bots.rows import Tier, TrainedModel
+    from models_app.training import planning
+    from models_app.writing import generations
     from tests.fakes.posts import make_posts
-    from tweets import services as corpora
+    from tweets.corpora import services as corpora
     from tweets.models import Corpus
 
     call_command("migrate", verbosity=0)
@@ -76,14 +77,14 @@ def make() -> None:
     corpus, base = Corpus.objects.get(), versions.base_model(Tier.QUICK)
 
     def fine_tune(name: str, epochs: int, run_here: bool = False) -> Job:
-        return trainings.fine_tune(
+        return planning.fine_tune(
             owner=alice, corpus=corpus, start=base, epochs=epochs, seed=5, name=name, run_here=run_here
         )
 
     worker.run_claimed(fine_tune("Bot", 1, run_here=True))
     bot = TrainedModel.objects.get(owner=alice)
     sampling: Any = import_module("models_app.ml.config").SamplingConfig(**SAMPLING)
-    posts = services.generate(model=bot, owner=alice, sampling=sampling).posts
+    posts = generations.generate(model=bot, owner=alice, sampling=sampling).posts
     interrupted = fine_tune("Interrupted", 2)
     assert subprocess.run([sys.executable, __file__, str(interrupted.pk)], check=False).returncode == 1
     interrupted.refresh_from_db()

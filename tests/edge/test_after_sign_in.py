@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from botfactory.accounts.models import User
-from models_app.models import TrainedModel
+from models_app.bots.rows import TrainedModel
 from tests.conftest import PASSWORD, signed_in
 from tests.models_app.conftest import base as base
 from tests.models_app.conftest import bot as bot

@@ -15,7 +15,8 @@ from tests.conftest import signed_in
 from tests.outages import database_gone
 from tests.rest.helpers import Program, require_error
 from tests.tweets.helpers import pasted
-from tweets import audit, timeline
+from tweets.corpora import audit
+from tweets.importing import timeline
 from tweets.models import Corpus
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]

@@ -10,7 +10,7 @@ from django.test import Client
 
 from botfactory.accounts.models import User
 from botfactory.jobs import services
-from models_app.models import TrainedModel
+from models_app.bots.rows import TrainedModel
 from tests.conftest import signed_in
 from tests.edge.serving import Line, served
 from tests.jobs.kinds import count_to_three, kind

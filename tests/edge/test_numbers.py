@@ -9,8 +9,8 @@ from django.urls import Resolver404, resolve
 
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
-from botfactory.numbers import LARGEST, whole_number
-from models_app.models import TrainedModel
+from botfactory.web.numbers import LARGEST, whole_number
+from models_app.bots.rows import TrainedModel
 from tests.conftest import signed_in
 from tests.models_app.conftest import base as base
 from tests.models_app.conftest import corpus as corpus

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from botfactory.accounts.models import User
-from models_app.models import TrainedModel
+from models_app.bots.rows import TrainedModel
 from tests.conftest import signed_in
 from tests.models_app.conftest import base as base
 from tests.models_app.conftest import bot as bot

@@ -22,7 +22,7 @@ from botfactory.jobs.errors import JobFailed
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import epochs
+from models_app.bots import epochs
 from tests.at_once import at_once
 from tests.conftest import signed_in
 from tests.jobs.kinds import KEEPS_THE_BEST, count_to_three, kind

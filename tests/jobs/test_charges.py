@@ -16,7 +16,7 @@ from botfactory.jobs.models import Job
 from tests.conftest import signed_in
 from tests.jobs.kinds import count_to_three, kind
 from tests.tweets.helpers import pasted
-from tweets import deletion, opt_out
+from tweets.corpora import deletion, opt_out
 from tweets.models import Corpus
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]

@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone, translation
 
 from botfactory.accounts.models import User
-from botfactory.durations import about, ago, lasting
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
+from botfactory.web.durations import about, ago, lasting
 from tests.conftest import signed_in
 
 

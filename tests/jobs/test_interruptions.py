@@ -26,7 +26,7 @@ from botfactory.jobs.errors import JobFailed
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from botfactory.outages import Cause, classify
+from botfactory.outages.errors import Cause, classify
 from tests.jobs.kinds import count_to_three
 from tests.jobs.test_services import submit
 from tests.outages import database_gone

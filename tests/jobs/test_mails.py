@@ -17,8 +17,8 @@ from botfactory.jobs import mails
 from botfactory.jobs.ending import end
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from botfactory.translatable import Sentence, mark
-from botfactory.translation import stored
+from botfactory.words.translatable import Sentence, mark
+from botfactory.words.translation import stored
 from tests import mailbox
 from tests.conftest import signed_in
 

@@ -17,8 +17,8 @@ from botfactory.jobs import events, services, worker
 from botfactory.jobs.errors import ComeBackLater, JobFailed
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.models import Job
-from botfactory.translatable import Sentence, counted_sentence, mark
-from botfactory.translation import restored, stored
+from botfactory.words.translatable import Sentence, counted_sentence, mark
+from botfactory.words.translation import restored, stored
 from models_app.ml.errors import TooFewPosts
 from tests import pseudo
 from tests.conftest import signed_in

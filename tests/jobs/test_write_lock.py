@@ -23,7 +23,7 @@ from tests.lost_claims import stopped
 from tests.ops.conftest import examine as examine
 from tests.ops.helpers import Examine, told
 from tests.tweets.helpers import run
-from tweets import services
+from tweets.corpora import services
 
 pytestmark = [
     pytest.mark.differs,
@@ -83,7 +83,7 @@ def test_a_worker_that_stops_in_the_middle_of_a_page_is_ended_and_its_import_goe
     assert worker.claim(living.pk) is not None
     Job.objects.filter(pk=living.pk).update(heartbeat_at=timezone.now() - timedelta(hours=1))
     job = services.import_text(owner=alice, text="\n".join(make_posts(50)))
-    with stopped(job, "tweets.services.add_page", settings) as process:
+    with stopped(job, "tweets.corpora.services.add_page", settings) as process:
         settings.JOB_STALE_SECONDS = 0.5
         # Within one round: the other duties would only wait for the lock, and this one with them.
         rounds = reaper.Watch()

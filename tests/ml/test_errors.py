@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from botfactory.translation import restored, stored, translated
+from botfactory.words.translation import restored, stored, translated
 from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError, Said
 from models_app.ml.state_file import StateError, load_state

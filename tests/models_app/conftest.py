@@ -15,18 +15,18 @@ from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import loading, registry, trainings
-from models_app.base_models import versions
+from models_app.bots import loading, registry, versions
+from models_app.bots.rows import Tier, TrainedModel
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.evaluation import report_card
 from models_app.ml.sampling.copy_guard import CopyGuard
-from models_app.models import Tier, TrainedModel
+from models_app.training import planning
 from tests.fakes.posts import make_posts
 from tests.models_app import tiny_llama
 from tests.models_app.shared_bot import SECRET, make_bot
 from tests.product import save_small_base
-from tweets import learning
-from tweets import services as corpora
+from tweets.corpora import learning
+from tweets.corpora import services as corpora
 from tweets.models import Corpus
 
 
@@ -72,7 +72,7 @@ def corpus(alice: User, transactional_db: None) -> Corpus:
 
 
 def train(corpus: Corpus, start: TrainedModel, *, epochs: int = 1, seed: int = 5, name: str = "Bot") -> Job:
-    job = trainings.fine_tune(
+    job = planning.fine_tune(
         owner=corpus.owner, corpus=corpus, start=start, epochs=epochs, seed=seed, name=name, run_here=True
     )
     return worker.run_claimed(job)
@@ -88,7 +88,7 @@ class Learned:
 
 @cache
 def learned() -> Learned:
-    job = Job.objects.get(kind=trainings.FINE_TUNE)
+    job = Job.objects.get(kind=planning.FINE_TUNE)
     model = TrainedModel.objects.get(job=job)
     names = [
         "training",
@@ -107,9 +107,7 @@ def learned() -> Learned:
 
 def registered(corpus: Corpus, base: TrainedModel, trained: Checkpoint, values: dict[str, Any]) -> TrainedModel:
     """Register a bot of the corpus's owner with these weights, as if its training had just ended."""
-    job = trainings.fine_tune(
-        owner=corpus.owner, corpus=corpus, start=base, epochs=1, seed=5, name="Bot", run_here=True
-    )
+    job = planning.fine_tune(owner=corpus.owner, corpus=corpus, start=base, epochs=1, seed=5, name="Bot", run_here=True)
     model = registry.register(
         job=job,
         name="Bot",

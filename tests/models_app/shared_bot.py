@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from models_app import loading, registry, trainings
+from models_app.bots import loading, registry
+from models_app.bots.rows import TrainedModel
 from models_app.ml.sampling.copy_guard import CopyGuard
-from models_app.models import TrainedModel
-from tweets import learning
+from models_app.training import planning
+from tweets.corpora import learning
 from tweets.models import Corpus
 
 SAMPLE = "@somebody a sample of the best epoch"
@@ -16,7 +17,7 @@ def make_bot(
     corpus: Corpus, base: TrainedModel, name: str = "Crier", parent: TrainedModel | None = None
 ) -> TrainedModel:
     """Make a bot with the weights of the base model. Its quality doesn't matter here."""
-    job = trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=base, epochs=1, name=name, run_here=True)
+    job = planning.fine_tune(owner=corpus.owner, corpus=corpus, start=base, epochs=1, name=name, run_here=True)
     share = {"bot": 0.9, "held_out": 0.8, "base": 0.1}
     return registry.register(
         job=job,

@@ -10,11 +10,13 @@ import pytest
 from botfactory.accounts.models import PersonalLimits, User
 from botfactory.jobs.models import Job
 from botfactory.rest.models import KeptAnswer
-from models_app import estimates, model_files, services, trainings
-from models_app.base_models import versions
+from models_app.bots import files as model_files
+from models_app.bots import registry, versions
+from models_app.bots.rows import BaseChange, TrainedModel
 from models_app.ml.config import MAX_TOP_K, FineTuneConfig
-from models_app.models import BaseChange, Generation, TrainedModel
-from models_app.runner import _config
+from models_app.training import estimates, planning
+from models_app.training.fine_tune_job import _config
+from models_app.writing.rows import Generation
 from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
 from tests.rest.helpers import Program, require_error
@@ -28,7 +30,7 @@ def asked(corpus: Corpus, **more: Any) -> dict[str, Any]:
 
 
 def queued() -> int:
-    return Job.objects.filter(kind=trainings.FINE_TUNE).count()
+    return Job.objects.filter(kind=planning.FINE_TUNE).count()
 
 
 def test_a_training_is_queued_once_and_tells_what_was_chosen(alice: User, base: TrainedModel, corpus: Corpus) -> None:
@@ -38,13 +40,13 @@ def test_a_training_is_queued_once_and_tells_what_was_chosen(alice: User, base: 
     assert answer.status_code == 202, answer.content
     again = program.post("/jobs", body, Idempotency_Key=key)
     assert again.json() == answer.json() and again["Idempotency-Replayed"] == "true" and queued() == 1
-    told, job = answer.json(), Job.objects.get(kind=trainings.FINE_TUNE)
+    told, job = answer.json(), Job.objects.get(kind=planning.FINE_TUNE)
     assert (told["id"], told["state"], told["title"]) == (str(job.pk), "queued", "Train Town")
     assert (told["corpus"], told["queue_position"]) == (str(corpus.pk), 1)
     details = told["details"]
     assert (details["model"], details["model_name"], details["name"]) == (str(base.pk), "base", "Town")
     chosen = details["hyperparameters"]
-    assert (chosen["epochs"], chosen["dropout"], chosen["learning_rate"]) == (trainings.default_epochs(corpus), 0.3, 1)
+    assert (chosen["epochs"], chosen["dropout"], chosen["learning_rate"]) == (planning.default_epochs(corpus), 0.3, 1)
     assert isinstance(chosen["batch_size"], int) and isinstance(chosen["seed"], int)
     assert FineTuneConfig.from_dict(chosen) == _config(job.arguments, [], base.network["kind"])
     estimate = told["estimate"]
@@ -124,7 +126,7 @@ def test_a_training_is_for_whom_the_posts_and_the_model_belong_to(
     assert queued() == before
     further = Program(alice).post("/jobs", asked(corpus, model=str(model.pk)))
     assert further.status_code == 202 and further.json()["details"]["model_name"] == "alice/Bot"
-    services.retire(model)
+    registry.retire(model)
     require_error(Program(alice).post("/jobs", asked(corpus, model=str(model.pk))), 409, "model_retired", "model")
 
 

@@ -14,18 +14,17 @@ from django.core.management import CommandError, call_command
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import loading, model_files
-from models_app.base_models import archive, versions
+from models_app.bots import base_files, files, loading, versions
+from models_app.bots.integrity import trouble_of
+from models_app.bots.rows import TrainedModel
 from models_app.downloads.files import download, formats_of
-from models_app.in_browser.files import weights_of
-from models_app.integrity import trouble_of
+from models_app.downloads.in_browser.files import weights_of
 from models_app.management.commands import train_base
 from models_app.ml import checkpoint
 from models_app.ml.config import NETWORKS
 from models_app.ml.evaluation import evaluation
 from models_app.ml.networks.registry import small_network
 from models_app.ml.vocabulary import registry
-from models_app.models import TrainedModel
 from tests.conftest import signed_in
 from tests.fakes.posts import make_posts
 from tests.fakes.x_api_server import TOKEN, XApiServer
@@ -173,7 +172,7 @@ def test_train_base_writes_a_base_model_and_goes_on(
 ) -> None:
     # The default network, small enough that its training takes seconds.
     monkeypatch.setattr(train_base, "NETWORKS", {"glr": replace(NETWORKS["glr"], units=8, context_rows=64)})
-    shutil.rmtree(model_files.path_of(base))
+    shutil.rmtree(files.path_of(base))
     words = ["train_base", "--corpus", file, "--valid", file, "--set", "batch_size=8", "--minutes"]
     assert "bits per character" in output(*words, "0.01")
     first = versions.base_model()
@@ -187,7 +186,7 @@ def test_a_base_model_can_read_tokens_and_so_do_its_bots(
 ) -> None:
     small = replace(NETWORKS["glr"], units=16, context_rows=64, context_width=4)
     monkeypatch.setattr(train_base, "NETWORKS", {"glr": small, "lstm": NETWORKS["lstm"]})
-    shutil.rmtree(model_files.path_of(base))
+    shutil.rmtree(files.path_of(base))
     words = ["train_base", "--corpus", file, "--valid", file, "--set", "batch_size=8"]
     output(*words, "--vocabulary", "600", "--megabytes", "0.02")
     first = versions.base_model()
@@ -220,11 +219,11 @@ def test_a_base_model_can_read_tokens_and_so_do_its_bots(
     assert b"glr 2 x 16" in signed_in(alice).get("/admin/base-models/").content
     monkeypatch.delitem(registry._loaded, first.network["vocabulary"])
     (tmp_path / "unpacked").mkdir()
-    assert archive.unpack(download(bot, "native").file, tmp_path / "unpacked", brings_vocabulary=True) == bot.sha256
-    there = str(model_files.path_of(versions.base_model()))
+    assert base_files.unpack(download(bot, "native").file, tmp_path / "unpacked", brings_vocabulary=True) == bot.sha256
+    there = str(files.path_of(versions.base_model()))
     # Without it, nobody can read the model, but the page still lists it.
     monkeypatch.delitem(registry._loaded, first.network["vocabulary"])
-    tokenizer = model_files.path_of(bot) / checkpoint.TOKENIZER
+    tokenizer = files.path_of(bot) / checkpoint.TOKENIZER
     kept = tokenizer.read_text()
     tokenizer.unlink()
     trouble = trouble_of(bot)

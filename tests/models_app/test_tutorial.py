@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings
 
 from botfactory.accounts.models import User
-from models_app.models import TrainedModel
+from models_app.bots.rows import TrainedModel
 from tests.fakes.posts import make_posts
 from tests.models_app.test_commands import output
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from models_app import pretrained
+from models_app.bots import pretrained
 from models_app.ml import checkpoint
 from models_app.ml.networks.llama.hugging_face import read_directory
 from models_app.ml.networks.llama.pretrained import Pretrained

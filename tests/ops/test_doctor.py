@@ -20,12 +20,11 @@ from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
 from botfactory.ops import checks, service_checks, workers
 from botfactory.ops.checks import Report
-from models_app import model_files
-from models_app.base_models import versions
+from models_app.bots import files, versions
+from models_app.bots.files import FINGERPRINTS
+from models_app.bots.rows import TrainedModel
 from models_app.ml import checkpoint
 from models_app.ml.sampling.copy_guard import CopyGuard
-from models_app.model_files import FINGERPRINTS
-from models_app.models import TrainedModel
 from models_app.writing import board
 from models_app.writing import checks as writing_checks
 from tests.fakes.posts import make_posts
@@ -34,8 +33,8 @@ from tests.models_app.conftest import base as base
 from tests.models_app.shared_bot import make_bot
 from tests.ops.helpers import NOWHERE, Examine, doctor, found, real_worker, told
 from tests.tweets.helpers import pasted
-from tweets import counts
-from tweets.errors import CorpusBusy
+from tweets.corpora import counts
+from tweets.corpora.errors import CorpusBusy
 from tweets.models import Corpus
 
 pytestmark = [
@@ -49,9 +48,9 @@ def bot(base: TrainedModel, owner: User) -> TrainedModel:
     """A model of a person with files of its own."""
     model = TrainedModel(owner=owner, name="Bot", sha256=base.sha256, network=base.network)
     model.directory = f"users/{owner.pk}/{model.pk}"
-    shutil.copytree(model_files.path_of(base), model_files.path_of(model))
+    shutil.copytree(files.path_of(base), files.path_of(model))
     model.save()
-    CopyGuard.of(["a post that it learned"]).save(model_files.path_of(model) / FINGERPRINTS)
+    CopyGuard.of(["a post that it learned"]).save(files.path_of(model) / FINGERPRINTS)
     return model
 
 
@@ -142,7 +141,7 @@ def test_a_job_that_nobody_works_on_is_told(alice: User, examine: Examine) -> No
 
 def test_changed_missing_and_foreign_files_are_told_apart(base: TrainedModel, alice: User, examine: Examine) -> None:
     model = bot(base, alice)
-    path = model_files.path_of(model)
+    path = files.path_of(model)
     assert not told(examine("checkpoints"), "problem", "warning")
     weights = (path / checkpoint.WEIGHTS).read_bytes()
     (path / checkpoint.WEIGHTS).write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
@@ -157,7 +156,7 @@ def test_changed_missing_and_foreign_files_are_told_apart(base: TrainedModel, al
 
 
 def test_a_copy_guard_that_is_lost_is_a_problem(base: TrainedModel, alice: User, examine: Examine) -> None:
-    file = model_files.path_of(bot(base, alice)) / FINGERPRINTS
+    file = files.path_of(bot(base, alice)) / FINGERPRINTS
     file.unlink()
     text = told(examine("checkpoints"), "problem")
     assert (
@@ -262,7 +261,7 @@ def test_copy_guards_that_are_missing_or_damaged_are_made_again_where_the_posts_
 ) -> None:
     only("checkpoints")
     model = make_bot(pasted(alice, make_posts(200)), base)
-    file = model_files.path_of(model) / FINGERPRINTS
+    file = files.path_of(model) / FINGERPRINTS
     whole = file.read_bytes()
     for level, damage in (("warning", file.unlink), ("problem", lambda: file.write_bytes(whole[:-8]))):
         damage()
@@ -274,7 +273,7 @@ def test_copy_guards_that_are_missing_or_damaged_are_made_again_where_the_posts_
 
 def test_files_without_a_row_are_told(base: TrainedModel, alice: User, examine: Examine) -> None:
     model = bot(base, alice)
-    path = model_files.path_of(model)
+    path = files.path_of(model)
     killed = [path.with_name(f".{path.name}.{kind}") for kind in ("new-abc", "attempt-2")]
     for folder in killed:
         folder.mkdir()
@@ -286,15 +285,15 @@ def test_files_without_a_row_are_told(base: TrainedModel, alice: User, examine: 
 
 def test_a_base_model_that_is_damaged_is_a_problem(base: TrainedModel, examine: Examine) -> None:
     assert "is intact" in told(examine("base model"), "ok")
-    (model_files.path_of(base) / checkpoint.WEIGHTS).write_bytes(b"x")
-    assert f"delete the folder {model_files.path_of(base)}" in told(examine("base model"), "problem")
-    shutil.rmtree(model_files.path_of(base))
+    (files.path_of(base) / checkpoint.WEIGHTS).write_bytes(b"x")
+    assert f"delete the folder {files.path_of(base)}" in told(examine("base model"), "problem")
+    shutil.rmtree(files.path_of(base))
     assert versions.base_model() == base
     assert "is intact" in told(examine("base model"), "ok")
     shutil.rmtree(versions.shipped_directory())
     assert "restore it (`git checkout checkpoints/base`)" in told(examine("base model"), "warning")
     assert "is intact" in told(examine("base model"), "ok")
-    shutil.rmtree(model_files.path_of(base))
+    shutil.rmtree(files.path_of(base))
     assert "make another model the base model" in told(examine("base model"), "problem")
     TrainedModel.objects.all().delete()
     assert "git checkout checkpoints/base" in told(examine("base model"), "problem")

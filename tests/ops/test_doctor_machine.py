@@ -19,7 +19,7 @@ from botfactory.accounts.models import User
 from botfactory.ops import components, machine, setting_checks
 from botfactory.ops.checks import Report
 from botfactory.sqlite_file.log import ForeignLog
-from models_app.models import TrainedModel
+from models_app.bots.rows import TrainedModel
 from tests.models_app.conftest import base as base
 from tests.ops.helpers import Examine, failing, told
 

@@ -19,7 +19,7 @@ from botfactory.jobs import worker
 from botfactory.jobs.errors import JobFailed
 from botfactory.jobs.models import Job, JobEvent
 from botfactory.jobs.states import State
-from models_app.models import TrainedModel
+from models_app.bots.rows import TrainedModel
 from tests.conftest import signed_in
 from tests.jobs.test_consumers import close_connections as close_connections
 from tests.jobs.test_services import submit

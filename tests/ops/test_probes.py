@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import AsyncClient, Client
 
 from botfactory.accounts.models import User
-from models_app.models import TrainedModel
+from models_app.bots.rows import TrainedModel
 from models_app.writing import board, checks
 from tests.conftest import signed_in
 from tests.models_app.conftest import base as base

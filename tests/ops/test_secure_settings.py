@@ -17,11 +17,11 @@ from django.views.debug import technical_500_response
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 import botfactory.env
-from botfactory import debug_page
 from botfactory.asgi import application
 from botfactory.edge.connections import Bounds
 from botfactory.edge.server import server
 from botfactory.env import MailServer
+from botfactory.web import debug_page
 
 ADDRESS = "bots.example.org"
 

@@ -29,17 +29,19 @@ from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.webhooks import services as webhooks
 from botfactory.webhooks.models import Delivery, Webhook
-from models_app import model_files
-from models_app import services as models
-from models_app.keeping import services as keeping
+from models_app.bots import files as model_files
+from models_app.bots.rows import TrainedModel
 from models_app.ml.config import SamplingConfig
-from models_app.models import Generation, Search, TrainedModel, Trial
+from models_app.search.rows import Search, Trial
+from models_app.writing import generations
+from models_app.writing.keeping import services as keeping
+from models_app.writing.rows import Generation
 from tests.jobs.test_api import submit
 from tests.models_app.conftest import import_posts, untrained
-from tests.models_app.searching import BASE_SPACE, SPACE, search_for
+from tests.models_app.search.searching import BASE_SPACE, SPACE, search_for
 from tests.tweets.helpers import run
-from tests.tweets.test_text_column import TABLE
-from tweets import services as corpora
+from tests.tweets.importing.test_text_column import TABLE
+from tweets.corpora import services as corpora
 from tweets.models import Corpus
 
 #: Of four made-up ids or cursors, this many belong to something that exists.
@@ -65,7 +67,7 @@ class World:
         corpus = import_posts(owner)
         self.owner, self.handles, self.receiver = owner, handles, receiver
         self.model = model = untrained(corpus, base)
-        written = models.generate(model=model, owner=owner, sampling=SamplingConfig(count=1, max_characters=20))
+        written = generations.generate(model=model, owner=owner, sampling=SamplingConfig(count=1, max_characters=20))
         self.ids: dict[str, uuid.UUID] = {
             "job_id": Job.objects.get(result__model=str(model.pk)).pk,
             "corpus_id": corpus.pk,

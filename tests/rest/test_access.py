@@ -19,14 +19,14 @@ from botfactory.accounts.models import ApiToken, PersonalLimits, User
 from botfactory.api import api
 from botfactory.webhooks import services as webhooks
 from botfactory.webhooks.models import Delivery
-from models_app import services
-from models_app.keeping import services as keeping
+from models_app.bots.rows import TrainedModel
 from models_app.ml.config import SamplingConfig
-from models_app.models import TrainedModel
+from models_app.writing import generations
+from models_app.writing.keeping import services as keeping
 from tests.conftest import signed_in
 from tests.jobs.test_api import submit
 from tests.models_app.conftest import untrained
-from tests.models_app.searching import search_for
+from tests.models_app.search.searching import search_for
 from tests.rest.helpers import V1, Program, require_error
 from tweets.models import Corpus
 
@@ -42,7 +42,7 @@ def model(corpus: Corpus, base: TrainedModel) -> TrainedModel:
 @pytest.fixture
 def things(alice: User, model: TrainedModel, base: TrainedModel) -> dict[str, uuid.UUID | str]:
     """Return a thing of alice for each name in an address."""
-    written = services.generate(model=model, owner=alice, sampling=SamplingConfig(count=1, max_characters=20))
+    written = generations.generate(model=model, owner=alice, sampling=SamplingConfig(count=1, max_characters=20))
     assert model.corpus is not None
     shared = TrainedModel.objects.create(
         owner=alice, name="Shared", corpus=model.corpus, visibility="unlisted", link=LINK
@@ -142,7 +142,7 @@ def test_to_strangers_and_the_administrator_things_do_not_exist(
     nowhere: dict[str, uuid.UUID | str] = {name: uuid.uuid4() for name in things}
     for program in (Program(bob), Program(admin, "read", "write", "admin")):
         for method, path, operation in operations():
-            # Whoever has a link gets in: tests/models_app/test_sharing.py.
+            # Whoever has a link gets in: tests/models_app/sharing/test_sharing.py.
             if "{" not in path or "{link}" in path:
                 continue
             # To others, everything for administrators is forbidden, whatever there is.

@@ -7,7 +7,7 @@ import pytest
 from botfactory.accounts.models import PersonalLimits, User
 from botfactory.jobs.models import Job
 from botfactory.webhooks import services as webhooks
-from models_app.models import TrainedModel
+from models_app.bots.rows import TrainedModel
 from tests.conftest import signed_in
 from tests.models_app.conftest import base as base
 from tests.models_app.conftest import corpus as corpus

@@ -21,7 +21,7 @@ from schemathesis.engine.recorder import ScenarioRecorder
 
 from botfactory.accounts.models import PersonalLimits, User
 from botfactory.asgi import application
-from models_app.models import TrainedModel
+from models_app.bots.rows import TrainedModel
 from tests.fakes import x_api_server
 from tests.fakes.bluesky_server import BlueskyServer
 from tests.fakes.mastodon_server import MastodonServer

@@ -6,7 +6,7 @@ from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from tweets import services
+from tweets.corpora import services
 from tweets.models import Corpus
 
 

@@ -5,12 +5,14 @@ import pytest
 from botfactory.accounts import notifications, tokens
 from botfactory.accounts.models import User
 from botfactory.webhooks import services as webhooks
-from models_app.keeping import services as keeping
-from models_app.models import Game, Generation, TrainedModel
+from models_app.bots.rows import TrainedModel
+from models_app.writing.keeping import services as keeping
+from models_app.writing.playing.rows import Game
+from models_app.writing.rows import Generation
 from tests.models_app.conftest import base as base
 from tests.models_app.conftest import corpus as corpus
 from tests.models_app.conftest import untrained
-from tweets import posts
+from tweets.corpora import posts
 from tweets.models import Corpus
 
 HOOK = "https://hooks.example.org/services/T000/a-secret-part"

@@ -16,11 +16,15 @@ from django.test import Client
 from botfactory import __version__
 from botfactory.accounts.models import User
 from botfactory.your_data import exporting
-from models_app import model_files
-from models_app.models import Game, Generation, KeptPost, PostReport, TrainedModel, Trial
+from models_app.bots import files as model_files
+from models_app.bots.rows import TrainedModel
+from models_app.search.rows import Trial
+from models_app.writing.keeping.rows import KeptPost, PostReport
+from models_app.writing.playing.rows import Game
+from models_app.writing.rows import Generation
 from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
-from tests.models_app.searching import search_for
+from tests.models_app.search.searching import search_for
 from tests.rest.helpers import Program, require_error
 from tweets.models import AuditEntry, Corpus
 

@@ -22,12 +22,16 @@ from botfactory.jobs.handle import work_dir
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.your_data import exporting, importing
-from models_app import guards, loading, services
-from models_app.base_models import services as bases
+from models_app.bases import services as bases
+from models_app.bots import guards, loading
+from models_app.bots.rows import TrainedModel
 from models_app.ml.config import SamplingConfig
-from models_app.models import Game, Generation, KeptPost, TrainedModel
 from models_app.moving import restoring
 from models_app.sharing import tags
+from models_app.writing import generations
+from models_app.writing.keeping.rows import KeptPost
+from models_app.writing.playing.rows import Game
+from models_app.writing.rows import Generation
 from tests.conftest import signed_in
 from tests.models_app.conftest import few_posts_on_report_cards, import_posts, registered, train, untrained
 from tests.your_data.test_export import files_of, lines
@@ -40,7 +44,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def test_everything_comes_back_in_another_account(alice: User, bob: User, bot: TrainedModel, corpus: Corpus) -> None:
     sampling = SamplingConfig(count=2, max_characters=40, seed=5)
-    wrote = services.generate(model=bot, owner=alice, sampling=sampling).posts
+    wrote = generations.generate(model=bot, owner=alice, sampling=sampling).posts
     columns = ("key", "text", "posted_at", "is_removed", "cleaned", "dropped")
     posts = list(corpus.posts.order_by("pk").values_list(*columns))
     tags.set_tags(bot, ["Coffee", "dad jokes"])
@@ -67,7 +71,7 @@ def test_everything_comes_back_in_another_account(alice: User, bob: User, bot: T
     assert guards.state_of(model) is guards.State.KEPT
     kept_guard = loading.load_guard(model)
     assert kept_guard is not None and kept_guard.is_copy(again.posts.filter(dropped="")[0].cleaned)
-    assert services.generate(model=model, owner=bob, sampling=sampling).posts == wrote
+    assert generations.generate(model=model, owner=bob, sampling=sampling).posts == wrote
     kept = {post.text: (post.is_edited, post.owner, post.model) for post in KeptPost.objects.all()}
     assert kept == {"One post.": (False, bob, model), "Another post, edited.": (True, bob, model)}
     first = Generation.objects.filter(owner=bob).order_by("created_at")[0]

@@ -20,17 +20,20 @@ from botfactory.jobs.handle import work_dir
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.your_data import importing
-from models_app import model_files, registry
-from models_app.models import Generation, KeptPost, TrainedModel
+from models_app.bots import files as model_files
+from models_app.bots import registry
+from models_app.bots.rows import TrainedModel
 from models_app.moving import bots, restoring
 from models_app.sharing import tags
+from models_app.writing.keeping.rows import KeptPost
+from models_app.writing.rows import Generation
 from tests.conftest import signed_in
 from tests.your_data.zips import Files, imported, zipped
 from tests.your_data.zips import files as files
-from tweets import deletion, idle, moving
-from tweets import services as corpora
-from tweets.clean_corpus import clean
 from tweets.cleaning import CleaningRules
+from tweets.corpora import deletion, idle, moving
+from tweets.corpora import services as corpora
+from tweets.corpora.clean_corpus import clean
 from tweets.models import Corpus
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.differs]

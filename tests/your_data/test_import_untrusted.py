@@ -21,17 +21,18 @@ from safetensors.numpy import save as save_tensors
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from botfactory.translation import restored
+from botfactory.words.translation import restored
 from botfactory.your_data import importing
 from botfactory.your_data.errors import ImportRefused
-from models_app import model_files
+from models_app.bots import files as model_files
+from models_app.bots.rows import TrainedModel
 from models_app.ml import checkpoint
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.registry import kind_of
 from models_app.ml.sampling.context import CHARACTERS
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.state_file import load_state, save_state
-from models_app.models import KeptPost, TrainedModel
+from models_app.writing.keeping.rows import KeptPost
 from tests.your_data.test_export import files_of, lines
 from tests.your_data.zips import Files, changed, imported, named, nothing_is_here, zipped
 from tests.your_data.zips import files as files

@@ -15,7 +15,7 @@ from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.your_data import exporting, importing
-from models_app.models import TrainedModel
+from models_app.bots.rows import TrainedModel
 from tests.your_data.test_export import files_of
 from tweets.models import Corpus
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from botfactory.translatable import mark
+from botfactory.words.translatable import mark
 from tweets.common_words import language_of_words, words_of
 
 #: The English name of each language.

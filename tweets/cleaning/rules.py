@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Any
 
-from botfactory.translatable import mark
+from botfactory.words.translatable import mark
 from tweets.sources.base import storable
 
 
@@ -86,7 +86,7 @@ class Language(StrEnum):
 class RulesError(ValueError):
     """Invalid rules. The message is a sentence, `name` the rule.
 
-    The message keeps its template and values, so that Django code can translate it (botfactory.translation).
+    The message keeps its template and values, so that Django code can translate it (botfactory.words.translation).
     """
 
     code = "bad_rules"

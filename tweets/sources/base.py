@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Protocol, TypeVar
 
-from botfactory.translatable import Sentence, mark
+from botfactory.words.translatable import Sentence, mark
 from tweets.sources.budget import Budget
 
 
@@ -132,7 +132,7 @@ class NoAccount(ValueError):
 class SourceError(Exception):
     """The source can't be read. The message is a sentence for the person; `transient` errors are worth another try.
 
-    The message keeps its template and values, so that Django code can translate it (botfactory.translation).
+    The message keeps its template and values, so that Django code can translate it (botfactory.words.translation).
     """
 
     code: ClassVar[str] = "source_error"

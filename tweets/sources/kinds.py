@@ -103,7 +103,7 @@ class Network(SourceKind):
     - `settings`: a frozen dataclass with defaults. The operator sets its field `api_url` as NAME_API_URL, and readers
       get it with `SourceSettings.of`
     - `needs`: the field without which nothing can be read; `not_offered` says so
-    - `is_paid`: each post that is read costs the operator money (tweets/costs.py asks first)
+    - `is_paid`: each post that is read costs the operator money (tweets/importing/costs.py asks first)
     - `max_posts`: the newest posts of an account that an import reads
     - `known_server`: a name that always exists, to tell a wrong name from a machine without a network
     - `server_of`: the server of a handle, if accounts are on different servers, which may each ask for a pause

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.template import Library
 
-from tweets import ways
 from tweets.models import Corpus
+from tweets.pages import ways
 
 register = Library()
 

@@ -19,7 +19,7 @@ from botfactory.accounts import rules, signup
 from botfactory.accounts.admin.reach import person_of
 from botfactory.accounts.forms import InvitationForm
 from botfactory.accounts.models import HouseRules, Invitation
-from botfactory.desk import ReadOnlyAdmin
+from botfactory.web.desk import ReadOnlyAdmin
 
 #: A date and a time, as browsers let people choose them.
 ONE_FIELD: Final = forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local"})

@@ -20,7 +20,7 @@ from botfactory.accounts.admin.reach import ONLY_FOR_ADMINISTRATORS, AboutPeople
 from botfactory.accounts.forms import PersonForm
 from botfactory.accounts.models import PersonalLimits, User
 from botfactory.accounts.security_log import Action
-from botfactory.translation import grouped, translated
+from botfactory.words.translation import grouped, translated
 
 #: Fields of a person that decide what they can do. Only administrators can change them.
 ROLES: Final = frozenset({"is_staff", "is_superuser", "groups", "user_permissions"})

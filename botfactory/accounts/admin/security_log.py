@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from botfactory.accounts.models import SecurityEntry
-from botfactory.desk import ReadOnlyAdmin
+from botfactory.web.desk import ReadOnlyAdmin
 
 
 @admin.register(SecurityEntry)

@@ -20,7 +20,7 @@ from botfactory.accounts import email_addresses, tokens, two_factor
 from botfactory.accounts.admin.reach import ONLY_FOR_ADMINISTRATORS, AboutPeople, person_of
 from botfactory.accounts.forms import AddressForm
 from botfactory.accounts.models import ApiToken
-from botfactory.desk import ReadOnlyAdmin
+from botfactory.web.desk import ReadOnlyAdmin
 
 # Importing allauth's modules registers their classes. Ours hide the session keys and the secrets of second factors, and
 # keep the addresses of a person in line.

@@ -7,11 +7,12 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from botfactory.ops.commands import ProductCommand
-from models_app import machines
-from models_app.base_models import adding, versions
-from models_app.base_models.services import BaseError, promote
+from models_app.bases import adding
+from models_app.bases.services import BaseError, promote
+from models_app.bots import versions
+from models_app.bots.rows import Tier
 from models_app.ml.errors import LearningError
-from models_app.models import Tier
+from models_app.training import machines
 
 
 class Command(ProductCommand):

@@ -10,19 +10,20 @@ from tqdm import tqdm
 
 from botfactory.accounts.models import User
 from botfactory.ops.commands import OwnerCommand
-from botfactory.words import counted
-from models_app import loading, services
-from models_app.base_models import versions
+from botfactory.words.plurals import counted
+from models_app.bots import loading, versions
+from models_app.bots.errors import ModelError
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.errors import LearningError
 from models_app.ml.evaluation import evaluation
 from models_app.ml.training import dataset
+from models_app.sharing import access
 
 
 class Command(OwnerCommand):
     help = "Measure in bits per character how well a model predicts the posts in a text file."
-    sentences = (services.ModelError, versions.NoBaseModel, LearningError)
+    sentences = (ModelError, versions.NoBaseModel, LearningError)
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -66,7 +67,7 @@ def _found(name: str, user: User | None) -> tuple[str, Checkpoint]:
     directory = Path(settings.CHECKPOINTS_DIR) / name
     if user is None and name not in versions.SHIPPED.values() and (directory / checkpoint.CONFIG).is_file():
         return name, checkpoint.load(directory)
-    model = services.find_model(name, user=user)
+    model = access.find_model(name, user=user)
     return model.full_name, loading.load(model)
 
 

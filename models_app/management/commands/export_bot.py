@@ -7,14 +7,16 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from botfactory.ops.commands import OwnerCommand
-from models_app import downloads, services
-from models_app.base_models import versions
+from models_app import downloads
+from models_app.bots import versions
+from models_app.bots.errors import ModelError
 from models_app.ml.errors import LearningError
+from models_app.sharing import access
 
 
 class Command(OwnerCommand):
     help = "Write a bot to a file for another library: Keras, ONNX, TensorFlow.js, PEFT, llama.cpp (docs/formats.md)."
-    sentences = (services.ModelError, versions.NoBaseModel, LearningError)
+    sentences = (ModelError, versions.NoBaseModel, LearningError)
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -30,7 +32,7 @@ class Command(OwnerCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = self.owner(options) if options["owner"] else None
-        model = services.find_model(options["model"], user=user)
+        model = access.find_model(options["model"], user=user)
         if model.owner_id is None:
             raise CommandError(f"{model.full_name} is a base model. Name a bot.")
         if options["format"] not in (formats := downloads.formats_of(model, by_web=False)):

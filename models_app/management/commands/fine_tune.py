@@ -12,21 +12,25 @@ from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.states import State
 from botfactory.ops.commands import OwnerCommand, in_full, native_messages_to, setting
-from botfactory.words import counted
-from models_app import epochs, language_advice, naming, services, trainings
-from models_app.base_models import versions
+from botfactory.words.plurals import counted
+from models_app.bots import epochs, naming, versions
+from models_app.bots.errors import ModelError
+from models_app.bots.rows import Tier, TrainedModel
 from models_app.ml.config import MIN_EPOCHS, SamplingConfig
 from models_app.ml.errors import LearningError
-from models_app.models import Tier, TrainedModel
-from tweets import services as corpora
-from tweets import summary, terminal
-from tweets.errors import CorpusError
+from models_app.sharing import access
+from models_app.training import language_advice, planning, starting_points
+from models_app.writing import generations
+from tweets.corpora import services as corpora
+from tweets.corpora import summary
+from tweets.corpora.errors import CorpusError
+from tweets.importing import terminal
 from tweets.models import Corpus
 
 
 class Command(OwnerCommand):
     help = "Import posts, train a bot on them, and let it write a few posts."
-    sentences = (CorpusError, services.ModelError, naming.BadName, versions.NoBaseModel, LearningError)
+    sentences = (CorpusError, ModelError, naming.BadName, versions.NoBaseModel, LearningError)
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -41,7 +45,7 @@ class Command(OwnerCommand):
             "--minutes",
             type=int,
             help="how long a fluent training may take; it reads the newest posts that fit into this time (default: "
-            f"{trainings.DEFAULT_MINUTES}; or choose --epochs)",
+            f"{planning.DEFAULT_MINUTES}; or choose --epochs)",
         )
         parser.add_argument(
             "--tier", choices=Tier.values, help="kind of bot (default: fluent if it's offered, else quick)"
@@ -55,7 +59,7 @@ class Command(OwnerCommand):
             default=[],
             type=setting,
             metavar="NAME=VALUE",
-            help=f"set a value instead of the default for this corpus: {', '.join(trainings.SETTINGS)}",
+            help=f"set a value instead of the default for this corpus: {', '.join(planning.SETTINGS)}",
         )
         parser.add_argument("--count", type=int, default=5, help="posts to print at the end (default: 5)")
         parser.add_argument("--json", action="store_true", help="print one line of JSON")
@@ -65,12 +69,12 @@ class Command(OwnerCommand):
         start = self._start(owner, options)
         # Check the options before anything is imported.
         tier = Tier(start.tier)
-        trainings.require_offered(tier)
+        planning.require_offered(tier)
         if options["epochs"] is not None:
-            trainings.require_epochs(options["epochs"], tier)
+            planning.require_epochs(options["epochs"], tier)
         if options["minutes"] is not None:
-            trainings.require_minutes(options["minutes"], options["epochs"], tier)
-        trainings.training_config(1, MIN_EPOCHS, 0, dict(options["set"]), kind=start.network["kind"])
+            planning.require_minutes(options["minutes"], options["epochs"], tier)
+        planning.training_config(1, MIN_EPOCHS, 0, dict(options["set"]), kind=start.network["kind"])
         if options["name"]:
             naming.valid_name(options["name"])
         sampling = None
@@ -85,7 +89,7 @@ class Command(OwnerCommand):
         if warning := language_advice.warning_for(corpus, start):
             self.tell(warning)
         model = self._train(owner, corpus, start, options)
-        generation = services.generate(model=model, owner=owner, sampling=sampling) if sampling else None
+        generation = generations.generate(model=model, owner=owner, sampling=sampling) if sampling else None
         posts = generation.posts if generation else []
         if options["json"]:
             self.write_json(
@@ -116,9 +120,9 @@ class Command(OwnerCommand):
     def _start(self, owner: User, options: dict[str, Any]) -> TrainedModel:
         tier = Tier(options["tier"]) if options["tier"] else None
         if not options["start"]:
-            return services.start_for_user(owner, None, tier)
-        start = services.find_model(options["start"], user=owner if options["owner"] else None)
-        services.require_tier(start, tier)
+            return starting_points.start_for_user(owner, None, tier)
+        start = access.find_model(options["start"], user=owner if options["owner"] else None)
+        starting_points.require_tier(start, tier)
         return start
 
     def _corpus(self, what: str, owner: User, options: dict[str, Any]) -> Corpus:
@@ -133,7 +137,7 @@ class Command(OwnerCommand):
             raise CommandError(f"There is no corpus {what}.") from None
 
     def _train(self, owner: User, corpus: Corpus, start: TrainedModel, options: dict[str, Any]) -> TrainedModel:
-        job = trainings.fine_tune(
+        job = planning.fine_tune(
             owner=owner,
             corpus=corpus,
             start=start,

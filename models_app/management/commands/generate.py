@@ -5,16 +5,18 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from botfactory.ops.commands import OwnerCommand, in_full
-from botfactory.words import counted
-from models_app import refusals, services
-from models_app.base_models import versions
+from botfactory.words.plurals import counted
+from models_app.bots import refusals, versions
+from models_app.bots.errors import ModelError
 from models_app.ml.config import MAX_BEST_OF, SamplingConfig, usual
 from models_app.ml.errors import LearningError
+from models_app.sharing import access
+from models_app.writing import generations
 
 
 class Command(OwnerCommand):
     help = "Let a model write posts."
-    sentences = (services.ModelError, versions.NoBaseModel, LearningError)
+    sentences = (ModelError, versions.NoBaseModel, LearningError)
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -68,7 +70,7 @@ class Command(OwnerCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = self.owner(options) if options["owner"] else None
-        model = services.find_model(options["model"], user=user)
+        model = access.find_model(options["model"], user=user)
         names = ("count", "temperature", "top_k", "top_p", "prompt", "about", "seed", "max_characters", "best_of")
         try:
             sampling = SamplingConfig(
@@ -81,8 +83,8 @@ class Command(OwnerCommand):
             )
         except ValueError as error:
             raise CommandError(in_full(error)) from error
-        sampling = services.settled(sampling, model)
-        writing, seconds = services.write(model, sampling)
+        sampling = generations.settled(sampling, model)
+        writing, seconds = generations.write(model, sampling)
         if options["json"]:
             self.write_json(
                 {

@@ -14,20 +14,23 @@ from botfactory.jobs.errors import JobError
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.ops.commands import OwnerCommand, native_messages_to
-from botfactory.words import counted
-from models_app import naming, services
-from models_app.base_models import services as base_services
-from models_app.base_models import versions
+from botfactory.words.plurals import counted
+from models_app.bases import services as base_services
+from models_app.bots import naming, versions
+from models_app.bots.errors import ModelError
+from models_app.bots.rows import Tier
 from models_app.ml.config import NETWORKS
 from models_app.ml.errors import LearningError
-from models_app.models import Search, Tier, Trial
 from models_app.search import services as searches
 from models_app.search import space as spaces
 from models_app.search.how import DEFAULT_TRIALS, How
 from models_app.search.outlook import outlook_of, with_trials
+from models_app.search.rows import Search, Trial
 from models_app.search.table import rows_of, shown
-from tweets import services as corpora
-from tweets.errors import CorpusError
+from models_app.sharing import access
+from models_app.training import starting_points
+from tweets.corpora import services as corpora
+from tweets.corpora.errors import CorpusError
 from tweets.models import Corpus
 
 
@@ -35,7 +38,7 @@ class Command(OwnerCommand):
     help = "Search for the best settings of a bot or of a base model, by many short trainings (docs/search.md)."
     sentences = (
         CorpusError,
-        services.ModelError,
+        ModelError,
         base_services.BaseError,
         naming.BadName,
         versions.NoBaseModel,
@@ -127,10 +130,10 @@ class Command(OwnerCommand):
             raise CommandError(f"There is no corpus {options['corpus']}.") from None
         tier = Tier(options["tier"]) if options["tier"] else None
         if options["start"]:
-            start = services.find_model(options["start"], user=owner if options["owner"] else None)
-            services.require_tier(start, tier)
+            start = access.find_model(options["start"], user=owner if options["owner"] else None)
+            starting_points.require_tier(start, tier)
         else:
-            start = services.start_for_user(owner, None, tier)
+            start = starting_points.start_for_user(owner, None, tier)
         return searches.start_for_bot(
             owner=owner, corpus=corpus, start=start, minutes=options["minutes"], **_shared(options)
         )

@@ -12,15 +12,14 @@ from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from botfactory.ops.commands import ProductCommand, in_full, native_messages_to, setting
-from models_app import pretrained
-from models_app.base_models import versions
+from models_app.bots import pretrained, versions
+from models_app.bots.rows import Tier
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import NETWORKS, PretrainConfig, traits_of, vocabulary_to_learn
 from models_app.ml.errors import LearningError
 from models_app.ml.networks.registry import Network, config_of, small_network
 from models_app.ml.networks.reshaping import reshaped
-from models_app.models import Tier
 
 if TYPE_CHECKING:
     from models_app.ml.training.pretrain import PretrainMeasuring, PretrainProgress, PretrainValidation

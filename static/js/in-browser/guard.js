@@ -143,7 +143,7 @@ class CopyFilter {
 }
 
 /**
- * Return the guard in what the server sends (models_app/in_browser/files.py), or null if the bot needs none.
+ * Return the guard in what the server sends (models_app/downloads/in_browser/files.py), or null if the bot needs none.
  * @param {ArrayBuffer} buffer
  */
 export function guardOf(buffer) {

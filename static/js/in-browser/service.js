@@ -1,5 +1,5 @@
 // The service worker of the page on which a bot writes: it answers for that page alone, and keeps only what the page needs.
-// The server puts the name of its cache before this (models_app/in_browser/views.py).
+// The server puts the name of its cache before this (models_app/downloads/in_browser/views.py).
 
 const { cacheName } = /** @type {any} */ (self);
 const worker = /** @type {any} */ (self);

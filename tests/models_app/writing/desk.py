@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from botfactory.accounts.models import User
-from models_app import loading, model_files, services
+from models_app.bots import files, loading
+from models_app.bots.rows import TrainedModel
 from models_app.ml.config import SamplingConfig
 from models_app.ml.sampling.sampler import Sampler
-from models_app.models import TrainedModel
+from models_app.writing import generations
 from models_app.writing.board import Board, Bounds, client
 from models_app.writing.requests import Event, Facts, Request
 from models_app.writing.writer import Writer
@@ -34,7 +35,7 @@ class Desk:
         self.board.present("desk")
 
     def ask(self, model: TrainedModel, **values: object) -> Request:
-        sampling = services.seeded(SamplingConfig(**values))  # type: ignore[arg-type]
+        sampling = generations.seeded(SamplingConfig(**values))  # type: ignore[arg-type]
         return self._admitted(model, "1", sampling=sampling.as_dict())
 
     def measure(self, model: TrainedModel, *posts: str) -> Request:
@@ -89,7 +90,7 @@ def copies_of(base: TrainedModel, owner: User, count: int) -> list[TrainedModel]
     for number in range(count):
         bot = TrainedModel(owner=owner, name=f"Bot {number}", sha256=base.sha256, network=base.network)
         bot.directory = f"users/{owner.pk}/{bot.pk}"
-        shutil.copytree(model_files.path_of(base), model_files.path_of(bot))
+        shutil.copytree(files.path_of(base), files.path_of(bot))
         bot.save()
         made.append(bot)
     return made

@@ -13,18 +13,21 @@ from django.test import Client
 from django.utils import translation
 
 from botfactory.accounts.models import PersonalLimits, User
-from botfactory.translatable import mark
-from botfactory.translation import recalled, translated
-from models_app import guards, loading, model_files, services
+from botfactory.words.translatable import mark
+from botfactory.words.translation import recalled, translated
+from models_app.bots import files, guards, loading
+from models_app.bots.errors import UnknownModel
+from models_app.bots.rows import TrainedModel
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import TooFewPosts
 from models_app.ml.sampling.sampler import Sampler
-from models_app.models import Generation, TrainedModel
 from models_app.sharing import rights as sharing
-from models_app.writing import admission, asking, writer
+from models_app.training import evaluating
+from models_app.writing import admission, asking, generations, writer
 from models_app.writing.answers import Inbox
 from models_app.writing.board import Board, Bounds, client
 from models_app.writing.requests import Event, Facts, Request, bot_of
+from models_app.writing.rows import Generation
 from models_app.writing.writer import LOOK
 from tests import pseudo
 from tests.conftest import signed_in
@@ -199,7 +202,7 @@ def test_what_a_writer_says_can_be_translated(base: TrainedModel, settings: Any)
     for error, shown in (
         (TooFewPosts(mark("There are %(count)s posts in %(name)s."), count=1000, name="a.txt"), "⟦There are 1\xa0000"),
         (guards.GuardLost(base), f"⟦{base.name} can’t write"),
-        (services.UnknownModel(mark("This bot has just been deleted.")), "⟦This bot has just been deleted.⟧"),
+        (UnknownModel(mark("This bot has just been deleted.")), "⟦This bot has just been deleted.⟧"),
     ):
         sent = json.loads(json.dumps(writer._failed(request(1, 1, "alice"), error)))
         arrived = asking._error_of(sent["code"], recalled(sent["message"], sent["words"]))
@@ -209,7 +212,7 @@ def test_what_a_writer_says_can_be_translated(base: TrainedModel, settings: Any)
 
 
 def test_damaged_weights_are_told_and_nothing_hangs(alice: User, base: TrainedModel, board: Board) -> None:
-    weights = model_files.path_of(base) / "weights.safetensors"
+    weights = files.path_of(base) / "weights.safetensors"
     whole = weights.read_bytes()
     TrainedModel.objects.filter(pk=base.pk).update(sha256="0" * 64)
     weights.write_bytes(whole[:-1])
@@ -221,7 +224,7 @@ def test_damaged_weights_are_told_and_nothing_hangs(alice: User, base: TrainedMo
 
 def test_a_bot_that_is_deleted_meanwhile_is_told(alice: User, base: TrainedModel, board: Board) -> None:
     gone = TrainedModel(owner=alice, name="Gone", sha256=base.sha256, directory=base.directory, network=base.network)
-    with pytest.raises(services.UnknownModel, match="has just been deleted"):
+    with pytest.raises(UnknownModel, match="has just been deleted"):
         asking.generate(model=gone, owner=alice, sampling=SamplingConfig(copy_guard=False))
 
 
@@ -264,16 +267,16 @@ def test_as_much_as_one_request_may_ask_for_is_written(alice: User, base: Traine
 def test_the_writer_writes_what_is_written_without_it(
     alice: User, bot: TrainedModel, sampling: SamplingConfig, board: Board
 ) -> None:
-    alone, _ = services.write(bot, sampling)
+    alone, _ = generations.write(bot, sampling)
     kept = asking.generate(model=bot, owner=alice, sampling=sampling)
     assert (kept.posts, kept.refused) == (alone.posts, alone.refused.as_dict())
-    assert SamplingConfig.from_dict(kept.sampling) == services.settled(sampling, bot) or sampling.seed is None
+    assert SamplingConfig.from_dict(kept.sampling) == generations.settled(sampling, bot) or sampling.seed is None
     assert kept.refused["copies"] is not None and kept.seconds > 0
 
 
 def test_a_model_is_measured_as_without_a_writer(alice: User, bot: TrainedModel, board: Board) -> None:
     posts = ["just had the best coffee of my life", "día 1"]
-    assert asking.evaluate(model=bot, owner=alice, posts=posts) == services.evaluate(bot, posts)
+    assert asking.evaluate(model=bot, owner=alice, posts=posts) == evaluating.evaluate(bot, posts)
 
 
 def test_the_page_counts_towards_the_pace_as_programs_do(alice: User, base: TrainedModel) -> None:
@@ -303,7 +306,7 @@ def test_who_reads_slowly_finds_only_the_newest_beginnings() -> None:
 
 
 def test_services_need_neither_writer_nor_web_process(alice: User, base: TrainedModel) -> None:
-    generation = services.generate(model=base, owner=alice, sampling=SamplingConfig(count=2))
+    generation = generations.generate(model=base, owner=alice, sampling=SamplingConfig(count=2))
     assert len(generation.posts) == 2
 
 

@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from botfactory.ops import valkey
-from models_app.models import TrainedModel
+from models_app.bots.rows import TrainedModel
 from models_app.writing import outgoing
 from models_app.writing import writer as writers
 from models_app.writing.board import Board

@@ -16,9 +16,10 @@ from django.http import StreamingHttpResponse
 from botfactory.accounts import tokens
 from botfactory.accounts.models import User
 from botfactory.asgi import application
-from models_app import live
-from models_app.models import Generation, TrainedModel
+from models_app.bots.rows import TrainedModel
+from models_app.writing import live
 from models_app.writing.board import Board
+from models_app.writing.rows import Generation
 from tests.conftest import signed_in
 from tests.rest.helpers import V1
 

@@ -9,9 +9,10 @@ import uuid
 import pytest
 
 from botfactory.accounts.models import User
-from models_app import loading, services
+from models_app.bots import loading
+from models_app.bots.rows import TrainedModel
 from models_app.ml.config import SamplingConfig
-from models_app.models import TrainedModel
+from models_app.writing import generations
 from models_app.writing import writer as writers
 from models_app.writing.board import EXPECTED_EVERY, MAX_EXPECTED
 from tests.product import wait_for
@@ -42,7 +43,7 @@ def test_many_bots_write_at_once_in_bounded_memory(base: TrainedModel, alice: Us
         watching.join()
         assert 0 < most <= 3 * one and len(writer.memory.shelf) <= 3
     for place, request in enumerate(asked):
-        alone, _ = services.write(base, SamplingConfig(count=2, seed=place, copy_guard=False))
+        alone, _ = generations.write(base, SamplingConfig(count=2, seed=place, copy_guard=False))
         assert sorted(posts_in(events, request)) == sorted(alone.posts)
 
 

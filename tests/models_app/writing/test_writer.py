@@ -13,10 +13,11 @@ import pytest
 from django.conf import settings
 
 from botfactory.accounts.models import User
-from models_app import services
-from models_app.base_models import versions
+from models_app.bots import versions
+from models_app.bots.rows import TrainedModel
 from models_app.ml.config import SamplingConfig
-from models_app.models import TrainedModel
+from models_app.training import evaluating
+from models_app.writing import generations
 from models_app.writing import writer as writers
 from models_app.writing.board import TRIES
 from tests.product import save_small_base, wait_for
@@ -33,7 +34,9 @@ def test_what_a_killed_writer_had_begun_is_written_by_another(base: TrainedModel
     desk.board.server.delete(f"{desk.prefix}.writer.killed")
     with desk.writer():
         events = desk.events(request)
-    assert sorted(posts_in(events, request)) == sorted(services.write(base, SamplingConfig(count=3, seed=5))[0].posts)
+    assert sorted(posts_in(events, request)) == sorted(
+        generations.write(base, SamplingConfig(count=3, seed=5))[0].posts
+    )
     assert desk.board.pending() == 0 and desk.board.writers() == {}
 
 
@@ -81,13 +84,13 @@ def test_one_that_is_stopped_finishes_what_is_short_and_hands_back_the_rest(
 @pytest.fixture
 def held_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """What measuring waits for until it's set."""
-    goes_on, evaluate = threading.Event(), services.evaluate
+    goes_on, evaluate = threading.Event(), evaluating.evaluate
 
-    def slowly(*values: Any, **more: Any) -> services.Evaluated:
+    def slowly(*values: Any, **more: Any) -> evaluating.Evaluated:
         assert goes_on.wait(60)
         return evaluate(*values, **more)
 
-    monkeypatch.setattr(services, "evaluate", slowly)
+    monkeypatch.setattr(evaluating, "evaluate", slowly)
     yield goes_on
     goes_on.set()
 
@@ -142,7 +145,7 @@ def test_bots_of_the_other_kind_of_network_write_too(alice: User, base: TrainedM
     with desk.writer():
         events = desk.events(*asked)
     for request, model in zip(asked, (lstm, base, lstm), strict=True):
-        alone, _ = services.write(model, SamplingConfig.from_dict(request.sampling or {}))
+        alone, _ = generations.write(model, SamplingConfig.from_dict(request.sampling or {}))
         assert sorted(posts_in(events, request)) == sorted(alone.posts)
 
 

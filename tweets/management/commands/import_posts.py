@@ -5,8 +5,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from botfactory.ops.commands import OwnerCommand
-from botfactory.words import counted
-from tweets import errors, summary, terminal
+from botfactory.words.plurals import counted
+from tweets.corpora import errors, summary
+from tweets.importing import terminal
 
 
 class Command(OwnerCommand):

@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from botfactory.ops.commands import ProductCommand
-from botfactory.words import counted
+from botfactory.words.plurals import counted
 from tweets.cleaning import CleaningRules, RulesError
 from tweets.preparation import Format, Packing, PreparationError, Progress, Recipe, prepare
 from tweets.preparation.recipe import DEFAULT_BAD_LINES, DEFAULT_SHARES

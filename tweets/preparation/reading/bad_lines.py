@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import IO, Final, Self
 
-from botfactory.words import counted
+from botfactory.words.plurals import counted
 from tweets.preparation.errors import PreparationError
 
 _EXAMPLES: Final = 3

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from botfactory.words import counted
+from botfactory.words.plurals import counted
 from tweets.preparation.batch import Batch, batch_of
 from tweets.preparation.errors import PreparationError
 from tweets.preparation.reading.bad_lines import BadLines

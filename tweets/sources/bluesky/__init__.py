@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from botfactory.translatable import mark
+from botfactory.words.translatable import mark
 from tweets.sources.base import Source, SourceSettings
 from tweets.sources.bluesky.handles import claim, parse
 from tweets.sources.bluesky.settings import BlueskySettings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-from botfactory.translatable import mark
+from botfactory.words.translatable import mark
 from tweets.sources.base import NoAccount
 from tweets.sources.handles import domain, visible
 from tweets.sources.kinds import Claim

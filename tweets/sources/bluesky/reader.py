@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from botfactory.translatable import mark
+from botfactory.words.translatable import mark
 from tweets.sources.base import (
     BadAnswer,
     NoPosts,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from botfactory.translatable import mark
+from botfactory.words.translatable import mark
 from tweets.sources.base import Source, SourceSettings
 from tweets.sources.kinds import FileKind
 

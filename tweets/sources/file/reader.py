@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from botfactory.translatable import Sentence, mark
+from botfactory.words.translatable import Sentence, mark
 from tweets.sources.base import BadFile, Page, Post, SourceSettings, WhichColumn
 from tweets.sources.reading import json_stream, tables
 from tweets.sources.reading.encodings import open_text

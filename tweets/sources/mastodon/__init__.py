@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from botfactory.translatable import mark
+from botfactory.words.translatable import mark
 from tweets.sources.base import Source, SourceSettings
 from tweets.sources.kinds import Network
 from tweets.sources.mastodon.handles import claim, parse, server_of

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from botfactory.net import origin_of
-from botfactory.translatable import Sentence, mark
+from botfactory.words.translatable import Sentence, mark
 from tweets.sources.base import (
     BadAnswer,
     NoPosts,

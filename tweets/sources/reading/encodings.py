@@ -7,7 +7,7 @@ import io
 import re
 from pathlib import Path
 
-from botfactory.translatable import mark as marked
+from botfactory.words.translatable import mark as marked
 from tweets.common_words import COMMON_WORDS, language_of_words, words_of
 from tweets.sources.base import BadFile
 from tweets.sources.reading.streams import CHUNK, open_bytes

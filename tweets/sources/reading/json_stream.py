@@ -8,7 +8,7 @@ import re
 from collections.abc import Container, Iterator
 from typing import Any, Protocol
 
-from botfactory.translatable import mark
+from botfactory.words.translatable import mark
 from tweets.sources.base import BadFile
 from tweets.sources.reading.streams import Readable
 

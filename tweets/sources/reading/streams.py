@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Protocol
 
-from botfactory.translatable import mark
+from botfactory.words.translatable import mark
 from tweets.sources.base import BadFile, FileTooLarge
 from tweets.sources.reading.zip_files import BadZip
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from botfactory.translatable import counted_sentence, mark
+from botfactory.words.translatable import counted_sentence, mark
 from tweets.sources.base import BadFile, WhichColumn
 from tweets.sources.reading.records import DATE_NAMES, ID_NAMES, TEXT_NAMES, field_name
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from botfactory import net
 from botfactory.net import Answer, Patience, Wire
-from botfactory.translatable import mark
+from botfactory.words.translatable import mark
 from tweets.sources.base import (
     BadAnswer,
     RefusedAddress,

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from botfactory.retry_after import moment_of
-from botfactory.translatable import Sentence, mark
+from botfactory.outages.retry_after import moment_of
+from botfactory.words.translatable import Sentence, mark
 from tweets.sources.base import RateLimited, SourceSettings, SourceUnavailable, storable
 from tweets.sources.web.client import Client
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botfactory.translatable import mark
+from botfactory.words.translatable import mark
 from tweets.sources.base import Source, SourceSettings
 from tweets.sources.kinds import Network
 from tweets.sources.x.handles import claim, parse

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from botfactory.translatable import Sentence, counted_sentence
+from botfactory.words.translatable import Sentence, counted_sentence
 from tweets.sources.base import BudgetSpent
 from tweets.sources.budget import Budget
 from tweets.sources.x.costs import SMALLEST_PAGE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from botfactory.translatable import mark
+from botfactory.words.translatable import mark
 from tweets.sources.base import NoAccount
 from tweets.sources.handles import visible
 from tweets.sources.kinds import Claim

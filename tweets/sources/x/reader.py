@@ -16,7 +16,7 @@ from typing import Any
 import requests
 import tweepy
 
-from botfactory.translatable import mark
+from botfactory.words.translatable import mark
 from tweets.sources.base import (
     BadCredentials,
     BudgetSpent,

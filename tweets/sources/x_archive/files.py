@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from botfactory.translatable import Sentence, mark
+from botfactory.words.translatable import Sentence, mark
 from tweets.sources.base import BadFile, FileTooLarge
 from tweets.sources.reading.streams import CHUNK, Counted
 from tweets.sources.reading.zip_files import BadZip, Member, ZipFolder

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from botfactory.translatable import Sentence, mark
+from botfactory.words.translatable import Sentence, mark
 from tweets.sources.base import BadFile, NoPosts, Page, Post, SourceSettings, storable
 from tweets.sources.reading import json_stream, tables
 from tweets.sources.reading.paging import in_pages

@@ -1,4 +1,4 @@
-"""Django's `makemessages`, which also collects the texts of pure code (botfactory.translatable)."""
+"""Django's `makemessages`, which also collects the texts of pure code (botfactory.words.translatable)."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.db import connection, connections
 
-from botfactory import doorbell
+from botfactory.broker import doorbell
 from botfactory.jobs import kinds, reaper
 from botfactory.ops import open_files, valkey
 from botfactory.ops.announcement import Announcement
@@ -32,7 +32,7 @@ SHARED_MODULES = (
     "celery.apps.worker",
     "botfactory.edge.server",
     "botfactory.urls",
-    "botfactory.routing",
+    "botfactory.jobs.routing",
 )
 
 

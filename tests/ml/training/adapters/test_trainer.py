@@ -29,7 +29,7 @@ from models_app.ml.training.adapters.prebuilt import learner_for
 from models_app.ml.training.events import EpochResult, FineTuneResult, Progress
 from models_app.ml.training.fine_tuning import INTERPOLATIONS, STATE
 from models_app.ml.vocabulary.bpe import BpeVocabulary
-from models_app.training_reporter import Trail
+from models_app.training.reporter import Trail
 from tests.ml.networks.llama.conftest import TINY, made_frozen
 from tests.ml.networks.llama.files import made_config, made_tokenizer, taken_into, write_directory
 

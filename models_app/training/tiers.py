@@ -1,0 +1,97 @@
+"""The tiers that people can choose from here, and why one is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from botfactory.ops import machine
+from botfactory.words.translation import translated
+from models_app.bots import versions
+from models_app.bots.rows import Tier, TrainedModel
+from models_app.ml.networks.llama.config import LlamaConfig
+from models_app.training.rows import TrainingMachine
+
+#: The pretrained model that the figures come from, SmolLM2-135M.
+PARAMETERS: Final = 134_515_008
+#: Bytes of memory that a machine needs to train a fluent bot from it.
+NEEDED_MEMORY: Final = 4 * 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The base models that new bots can start from here, the default first, and why others are missing.
+
+    why_not_fluent: a sentence, or "" if fluent bots are offered; trouble: why there is no quick base model.
+    """
+
+    bases: list[TrainedModel]
+    why_not_fluent: str
+    trouble: versions.NoBaseModel | None
+
+
+def offer(rows: Iterable[TrainedModel] | None = None, machines: Iterable[TrainingMachine] | None = None) -> Offer:
+    """Return what is offered. It needs up to two queries: for `rows` (versions.base_models) and for `machines`."""
+    found = versions.base_models([Tier.QUICK] if settings.FLUENT == "off" else [Tier.FLUENT, Tier.QUICK], rows)
+    reason = _why_not_fluent(found.get(Tier.FLUENT), machines)
+    quick = found[Tier.QUICK]
+    return Offer(
+        bases=[
+            base
+            for tier, base in found.items()
+            if isinstance(base, TrainedModel) and not (tier == Tier.FLUENT and reason)
+        ],
+        why_not_fluent=reason,
+        trouble=quick if isinstance(quick, versions.NoBaseModel) else None,
+    )
+
+
+def offered() -> list[Tier]:
+    """Return the tiers that new bots can have here, the default first."""
+    return [tier for tier in (Tier.FLUENT, Tier.QUICK) if not why_not(tier)]
+
+
+def why_not(tier: Tier) -> str:
+    """Return the sentence that says why nobody can train a bot of this tier here, or "" if it's offered."""
+    if tier == Tier.QUICK:
+        return ""
+    return _why_not_fluent(None if settings.FLUENT == "off" else versions.base_models([tier])[tier])
+
+
+def _why_not_fluent(
+    base: TrainedModel | versions.NoBaseModel | None, machines: Iterable[TrainingMachine] | None = None
+) -> str:
+    if base is None:
+        return _("Fluent bots are switched off on this server.")
+    if isinstance(base, versions.NoBaseModel):
+        return translated(base)
+    if settings.FLUENT == "auto":
+        memory, needed = training_memory(machines), needed_memory(base)
+        if memory is not None and memory < needed:
+            sentence = _("This machine has %(memory)s GB of memory; fluent bots need %(needed)s GB.")
+            return sentence % {"memory": gigabytes(memory), "needed": gigabytes(needed)}
+    return ""
+
+
+def needed_memory(base: TrainedModel) -> int:
+    """Return about how many bytes of memory a machine needs to train a bot from this fluent base."""
+    parameters = LlamaConfig.from_dict(base.network).parameters
+    return max(NEEDED_MEMORY, round(NEEDED_MEMORY * parameters / PARAMETERS))
+
+
+def training_memory(machines: Iterable[TrainingMachine] | None = None) -> int | None:
+    """Return the memory of the machine that trains, in bytes: as its trainer noted it, else that of this one.
+
+    `machines`: all that are known, the last measured first.
+    """
+    known = TrainingMachine.objects.order_by("-measured_at") if machines is None else machines
+    noted = next((row.memory for row in known if row.memory is not None), None)
+    return machine.memory() if noted is None else noted
+
+
+def gigabytes(size: int) -> str:
+    return f"{size / 10**9:.1f}".removesuffix(".0")
