@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
 
@@ -16,6 +15,7 @@ from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError, Said, mark
 from models_app.ml.networks.registry import Network, config_of, kind_of
 from models_app.ml.vocabulary import is_loaded, read, vocabulary_of
+from tweets.sources.reading.zip_files import BadZip, Member, ZipFolder
 
 LARGEST_MB: Final = 512
 _LARGEST_CONFIG: Final = 1_000_000
@@ -23,7 +23,6 @@ _LARGEST_TOKENIZER: Final = 20_000_000
 #: The header of a safetensors file: names and shapes.
 _LARGEST_HEADER: Final = 100_000
 _MAX_ENTRIES: Final = 1000
-_CHUNK: Final = 1 << 20
 
 
 class BadArchive(Said):
@@ -38,34 +37,13 @@ class NotKept(Said):
     code = "not_kept"
 
 
-@contextmanager
-def reading() -> Iterator[None]:
-    """Raise an error of ours for what zipfile raises when it reads a damaged, encrypted or unknown kind of zip."""
-    try:
-        yield
-    # Other compressions, and the encryption of PKWARE. It's a RuntimeError, too, so it comes first.
-    except NotImplementedError as error:
-        raise BadArchive(
-            mark(
-                "This ZIP is compressed or encrypted in a way that this server can’t read. Make it again with ordinary "
-                "compression and without a password."
-            )
-        ) from error
-    except RuntimeError as error:
-        raise BadArchive(mark("This ZIP has a password. Make it again without one.")) from error
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, OSError) as error:
-        raise BadArchive(mark("This isn’t a ZIP, or it’s damaged. Make it again.")) from error
-
-
-def unpack(file: IO[bytes], folder: Path, *, brings_vocabulary: bool = False) -> str:
+def unpack(file: Path | IO[bytes], folder: Path, *, brings_vocabulary: bool = False) -> str:
     """Unpack a complete checkpoint into `folder`; return the sha256 of its weights. Raises BadArchive and NotKept.
 
     The vocabulary of a network of tokens must be loaded; with `brings_vocabulary`, it may be in the ZIP instead. That's
     for administrators only: how a tokenizer.json splits words can hold up a process, and what is read stays loaded.
     """
-    with reading():
-        archive = zipfile.ZipFile(file)
-    with archive:
+    with _reading(), ZipFolder(file) as archive:
         config, weights, tokenizer = _entries(archive)
         data = b"".join(_chunks(archive, config, _LARGEST_CONFIG))
         content = _content(data)
@@ -74,21 +52,21 @@ def unpack(file: IO[bytes], folder: Path, *, brings_vocabulary: bool = False) ->
             _read_vocabulary(network, b"".join(_chunks(archive, tokenizer, _LARGEST_TOKENIZER)))
         parameters = _parameters(network, brings_vocabulary=brings_vocabulary)
         vocabulary = vocabulary_of(network).to_json() if kind_of(network).has_own_vocabulary else None
-        if parameters * 2 > weights.file_size or weights.file_size > parameters * 4 + _LARGEST_HEADER:
+        if parameters * 2 > weights.size or weights.size > parameters * 4 + _LARGEST_HEADER:
             raise BadArchive(
                 mark(
                     "%(weights)s has %(size)s bytes, which doesn’t fit the %(parameters)s parameters of the network in "
                     "%(config)s."
                 ),
                 weights=checkpoint.WEIGHTS,
-                size=weights.file_size,
+                size=weights.size,
                 parameters=parameters,
                 config=checkpoint.CONFIG,
             )
         digest = hashlib.sha256()
         try:
             with (folder / checkpoint.WEIGHTS).open("wb") as kept:
-                for chunk in _chunks(archive, weights, weights.file_size):
+                for chunk in _chunks(archive, weights, weights.size):
                     kept.write(chunk)
                     digest.update(chunk)
             (folder / checkpoint.CONFIG).write_bytes(data)
@@ -96,7 +74,6 @@ def unpack(file: IO[bytes], folder: Path, *, brings_vocabulary: bool = False) ->
                 # Ours, which says the same, and not what came in the ZIP.
                 (folder / checkpoint.TOKENIZER).write_text(vocabulary, encoding="utf-8")
         except OSError as error:
-            # Reading the ZIP raises none (`reading`), so it's our own disk.
             raise NotKept(
                 mark(
                     "This server couldn’t store the model: %(reason)s. Ask its operator to free some disk space, then "
@@ -123,19 +100,20 @@ def unpack(file: IO[bytes], folder: Path, *, brings_vocabulary: bool = False) ->
     return digest.hexdigest()
 
 
-def _entries(archive: zipfile.ZipFile) -> tuple[zipfile.ZipInfo, zipfile.ZipInfo, zipfile.ZipInfo | None]:
+def _entries(archive: ZipFolder) -> tuple[Member, Member, Member | None]:
     """Return the entries of config, weights and the tokenizer, if any, from the same folder of the zip.
 
     Ignores other entries.
     """
-    entries = archive.infolist()
+    entries = list(islice(archive.members(), _MAX_ENTRIES + 1))
     if len(entries) > _MAX_ENTRIES:
         raise BadArchive(
-            mark("This ZIP has %(count)s files. Put only the two files of the model into it."), count=len(entries)
+            mark("This ZIP has more than %(most)s files. Put only the two files of the model into it."),
+            most=_MAX_ENTRIES,
         )
     found = []
     for name in (checkpoint.CONFIG, checkpoint.WEIGHTS):
-        named = [entry for entry in entries if PurePosixPath(entry.filename).name == name and not entry.is_dir()]
+        named = [entry for entry in entries if PurePosixPath(entry.name).name == name]
         if len(named) != 1:
             raise BadArchive(
                 mark(
@@ -148,40 +126,41 @@ def _entries(archive: zipfile.ZipFile) -> tuple[zipfile.ZipInfo, zipfile.ZipInfo
             )
         found.append(named[0])
     config, weights = found
-    if PurePosixPath(config.filename).parent != PurePosixPath(weights.filename).parent:
+    if PurePosixPath(config.name).parent != PurePosixPath(weights.name).parent:
         raise BadArchive(
             mark("%(config)s and %(weights)s must be in the same folder of the ZIP."),
             config=checkpoint.CONFIG,
             weights=checkpoint.WEIGHTS,
         )
-    beside = str(PurePosixPath(config.filename).with_name(checkpoint.TOKENIZER))
-    return config, weights, next((entry for entry in entries if entry.filename == beside), None)
+    beside = str(PurePosixPath(config.name).with_name(checkpoint.TOKENIZER))
+    return config, weights, next((entry for entry in entries if entry.name == beside), None)
 
 
-def _chunks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> Iterator[bytes]:
-    """Yield the entry in chunks. Raises BadArchive as soon as it unpacks to more than `most` bytes."""
-    if entry.file_size > most:
+def _chunks(archive: ZipFolder, entry: Member, most: int) -> Iterator[bytes]:
+    """Yield the entry in chunks. Raises BadArchive for one of more than `most` bytes, and for one with a password."""
+    if entry.size > most:
         raise BadArchive(
             mark("%(file)s has %(size)s bytes. The limit is %(most)s."),
-            file=entry.filename[:100],
-            size=entry.file_size,
+            file=entry.name[:100],
+            size=entry.size,
             most=most,
         )
-    size = 0
-    with reading():
-        source = archive.open(entry)
-    with source:
-        while True:
-            with reading():
-                chunk = source.read(_CHUNK)
-            if not chunk:
-                return
-            size += len(chunk)
-            if size > most:
-                raise BadArchive(
-                    mark("%(file)s unpacks to more than %(most)s bytes."), file=entry.filename[:100], most=most
-                )
-            yield chunk
+    if entry.is_encrypted:
+        raise BadArchive(mark("This ZIP has a password. Make it again without one."))
+    # No more than the size that the directory names is ever unpacked.
+    source = archive.open(entry)
+    while chunk := source.read():
+        yield chunk
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except BadZip as error:
+        raise BadArchive(
+            mark("This isn’t a ZIP, or it’s damaged, or compressed in an unusual way. Make it again.")
+        ) from error
 
 
 def _content(data: bytes) -> dict[str, Any]:

@@ -352,8 +352,7 @@ def _unpack(file: Path, staged: Path) -> str:
     except BadZip as error:
         raise BadBot(damaged) from error
     files.know_vocabularies()
-    with file.open("rb") as whole:
-        sha256 = base_archive.unpack(whole, staged)
+    sha256 = base_archive.unpack(file, staged)
     try:
         if (staged / files.FINGERPRINTS).exists():
             CopyGuard.load(staged / files.FINGERPRINTS)

@@ -43,10 +43,10 @@ class Member:
 
 
 class ZipFolder:
-    """The files of a ZIP. Raises BadZip if the path is no ZIP or an incomplete one."""
+    """The files of a ZIP. Raises BadZip if it's no ZIP or an incomplete one. It closes the file at the end."""
 
-    def __init__(self, path: Path) -> None:
-        self._file: IO[bytes] = path.open("rb")
+    def __init__(self, zipped: Path | IO[bytes]) -> None:
+        self._file = zipped.open("rb") if isinstance(zipped, Path) else zipped
         try:
             self._start, self._end, self._before = self._directory()
         except BaseException:
