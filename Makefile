@@ -20,7 +20,7 @@ endif
 # Our own modules are kept compiled, too: each process compiles them otherwise, which takes half a second.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run setup test lint types style screenshots clean
+.PHONY: run setup test test-all lint types style screenshots clean
 
 run: setup
 	@$(BIN)/python manage.py run --host $(HOST) --port $(PORT)
@@ -28,6 +28,10 @@ run: setup
 setup: .venv/.ready node_modules/.ready
 
 test: .venv/.ready-dev node_modules/.ready-dev lint
+	$(BIN)/python -m pytest -n 3 --dist loadgroup -m "not long"
+
+# Also the scripts of benchmarks and long searches.
+test-all: .venv/.ready-dev node_modules/.ready-dev lint
 	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 # Side by side, because the types take half of the time.

@@ -11,24 +11,24 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-#: Folders whose tests share one product. Every other file is a group of its own.
-TOGETHER = ("tests/e2e",)
+#: The tests of this folder share a product. They are two groups, so two processes start one each.
+E2E = "tests/e2e"
+HALVES = (f"{E2E}: a to l", f"{E2E}: m to z")
 #: The groups that take longest, longest first: a group that starts last should be short.
 LONGEST = (
-    "tests/e2e",
+    *HALVES,
     "tests/whole/test_accidents.py",
     "tests/rest/test_schemathesis.py",
-    "tests/benchmarks/test_scripts.py",
     "tests/whole/test_walk_through.py",
-    "tests/whole/test_searching.py",
 )
 
 
 def group_of(test: str) -> str:
     """Return the group of a test, given its id."""
     path = test.partition("::")[0]
-    folder = path.rpartition("/")[0]
-    return folder if folder in TOGETHER else path
+    folder, _, name = path.rpartition("/")
+    # Every other file is a group of its own.
+    return HALVES[name >= "test_m"] if folder == E2E else path
 
 
 def place_of(test: str) -> int:

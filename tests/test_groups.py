@@ -13,9 +13,10 @@ from django.conf import settings
 
 from tests import groups
 
+ROOT = Path(settings.BASE_DIR)
 TESTS = [
     "tests/e2e/test_a.py::test_1",
-    "tests/e2e/test_b.py::test_1",
+    "tests/e2e/test_n.py::test_1",
     "tests/jobs/test_a.py::test_1[x::y]",
     "tests/jobs/test_a.py::TestClass::test_2",
     "tests/jobs/test_b.py::test_1",
@@ -68,10 +69,10 @@ def test_each_test_is_given_once_and_a_group_to_one_process_in_order(pytestconfi
         assert tests == sorted(tests, key=TESTS.index)
 
 
-def test_a_folder_with_a_product_is_one_group_and_elsewhere_each_file_is() -> None:
+def test_a_folder_with_a_product_is_two_groups_and_elsewhere_each_file_is() -> None:
     found = [groups.group_of(test) for test in TESTS[:5]]
     files = ["tests/jobs/test_a.py", "tests/jobs/test_a.py", "tests/jobs/test_b.py"]
-    assert found == ["tests/e2e", "tests/e2e", *files]
+    assert found == [groups.HALVES[0], groups.HALVES[1], *files]
 
 
 def test_what_takes_longest_was_collected_first(request: pytest.FixtureRequest) -> None:
@@ -79,6 +80,8 @@ def test_what_takes_longest_was_collected_first(request: pytest.FixtureRequest) 
     assert places == sorted(places)
 
 
-@pytest.mark.parametrize("group", [*groups.TOGETHER, *groups.LONGEST])
+@pytest.mark.parametrize("group", groups.LONGEST)
 def test_each_group_that_is_named_is_there(group: str) -> None:
-    assert (Path(settings.BASE_DIR) / group).exists()
+    assert group in {
+        groups.group_of(f"{path.relative_to(ROOT).as_posix()}::test") for path in ROOT.glob("tests/*/*.py")
+    }

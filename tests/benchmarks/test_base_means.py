@@ -13,6 +13,8 @@ from models_app.ml.networks.llama.weights import first_adapter
 from tests.ml.networks.llama.files import taken_into
 from tests.models_app.tiny_llama import hugging_face
 
+pytestmark = pytest.mark.long
+
 
 def test_the_bases_and_their_mean_are_measured_and_the_mean_is_saved(
     tmp_path: Path, base_corpus: Path, capsys: pytest.CaptureFixture[str]

@@ -16,6 +16,8 @@ from tests.ml.networks.llama.conftest import TINY, made_frozen
 from tests.ml.networks.llama.files import made_config, made_tokenizer, write_gguf
 from tests.ml.networks.llama.test_files import VOCABULARY
 
+pytestmark = pytest.mark.long
+
 
 def test_a_fresh_clone_unpacks_the_pretrained_model_of_a_fluent_base(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -11,6 +11,8 @@ import pytest
 from benchmarks.corpus import Costs, shell, write_table
 from tweets.preparation import Packing, Recipe, prepare
 
+pytestmark = pytest.mark.long
+
 
 def test_the_shell_gets_every_quoted_post_wrong_and_ours_gets_all_right(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -14,6 +14,8 @@ from models_app.ml.networks.llama.config import LlamaConfig
 from tests.benchmarks.conftest import last_line, persona_file
 from tests.benchmarks.test_fluent import folders as folders
 
+pytestmark = pytest.mark.long
+
 
 def merged(base: Path, pretrained: Path, path: Path) -> Path:
     """Write the tiny Llama as a file that llama.cpp reads."""

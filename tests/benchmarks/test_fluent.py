@@ -17,6 +17,8 @@ from tests.benchmarks.conftest import last_line, persona_file
 from tests.ml.networks.llama.files import taken_into
 from tests.models_app.tiny_llama import hugging_face
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def folders(tmp_path: Path) -> Iterator[list[str]]:

@@ -9,6 +9,8 @@ from benchmarks.posts import made_posts
 
 from .conftest import persona_file
 
+pytestmark = pytest.mark.long
+
 
 def test_posts_are_cut_by_age_and_none_is_on_two_sides(tmp_path: Path) -> None:
     texts = [post for post in made_posts(100) if "&" not in post and "#" not in post and "http" not in post][:50]

@@ -28,7 +28,7 @@ from tests.ml.conftest import TINY_TOKENS, TOKENS
 
 from .conftest import TINY_GLR, TINY_LSTM, last_line, persona_file
 
-pytestmark = pytest.mark.usefixtures("quick_trainings")
+pytestmark = [pytest.mark.usefixtures("quick_trainings"), pytest.mark.long]
 Tiny = Callable[[NetworkConfig], Path]
 SMALL_LSTM = ["--embedding", "4", "--units", "8"]
 

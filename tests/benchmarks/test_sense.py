@@ -6,6 +6,8 @@ import pytest
 from benchmarks import sense
 from models_app.ml.sampling.sense import JUDGE
 
+pytestmark = pytest.mark.long
+
 
 def test_the_judge_that_bots_choose_by_is_the_one_that_the_readings_give() -> None:
     readings = sense.Readings.read()

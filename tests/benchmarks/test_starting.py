@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from benchmarks import common, served, starting
+
+pytestmark = pytest.mark.long
 
 
 def test_the_product_starts_in_forks_and_in_processes_of_their_own(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.benchmarks.conftest import TINY_GLR, last_line, persona_file
 from tests.ml.networks.llama.files import taken_into
 from tests.models_app.tiny_llama import hugging_face
 
-pytestmark = pytest.mark.usefixtures("quick_trainings")
+pytestmark = [pytest.mark.usefixtures("quick_trainings"), pytest.mark.long]
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ import pytest
 from tests.fakes.posts import make_posts
 from tests.product import ROOT, Person, Product, running, wait_for
 
+pytestmark = pytest.mark.long
+
 TRIALS = 20
 SPACE = {
     "learning_rate": {"low": 0.0005, "high": 0.05, "log": True},
