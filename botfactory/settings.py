@@ -24,6 +24,7 @@ from botfactory.env import (
     env_path,
     env_pauses,
     env_secret,
+    env_server,
     env_servers,
     env_str,
     read_env_file,
@@ -233,6 +234,7 @@ JOB_MAX_ATTEMPTS = 3
 JOB_TIME_LIMIT_MINUTES = env_int("JOB_TIME_LIMIT_MINUTES", 24 * 60, minimum=1)
 TRAINER_BUILDS_AHEAD = env_bool("TRAINER_BUILDS_AHEAD", True)
 FLUENT = env_choice("FLUENT", "auto", ["auto", "on", "off"])
+HF_ENDPOINT = env_server("HF_ENDPOINT", "https://huggingface.co")
 
 # Limits per person (None: no limit). The administrator can change them for one person
 LIMIT_QUEUED_JOBS = env_limit("LIMIT_QUEUED_JOBS", 50)

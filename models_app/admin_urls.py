@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import path
 
 from models_app.bases import views
+from models_app.bases.getting.views import get_base
 from models_app.search.views import start_base_search
 
 here = admin.site.admin_view
@@ -13,6 +14,7 @@ here = admin.site.admin_view
 urlpatterns = [
     path("", here(views.base_models), name="base_models"),
     path("upload", here(views.upload_base), name="upload_base"),
+    path("get", here(get_base), name="get_base"),
     path("train", here(views.train_base), name="train_base"),
     path("search", here(start_base_search), name="base_search"),
     path("evaluate", here(views.evaluate_bases), name="evaluate_bases"),

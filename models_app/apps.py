@@ -15,6 +15,7 @@ class ModelsAppConfig(AppConfig):
         from models_app import checks as model_checks
         from models_app.bases import adding
         from models_app.bases import runner as base_runner
+        from models_app.bases.getting import runner as getting_runner
         from models_app.bots import pretrained, registry
         from models_app.pages import made_from
         from models_app.search import runner as search_runner
@@ -30,6 +31,7 @@ class ModelsAppConfig(AppConfig):
             base_runner.EVALUATION,
             adding.KIND,
             report_card_job.KIND,
+            getting_runner.KIND,
             instant.KIND,
             search_runner.KIND,
             search_runner.BASE_KIND,

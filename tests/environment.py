@@ -28,6 +28,8 @@ os.environ["BOTFACTORY_HOME"] = str(HOME / "var")
 os.environ["CHECKPOINTS_DIR"] = str(HOME / "checkpoints")
 os.environ["SECRET_KEY"] = "only for the tests, which serve nobody"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+# Nobody answers there.
+os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"
 # As `manage.py` sets it. Where the processes of the tests share the cores, more threads of OpenBLAS wait for each other
 # and use many times the processor time.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"

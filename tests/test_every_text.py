@@ -47,6 +47,7 @@ ADMINISTRATION = [
     "/admin/",
     "/admin/house/",
     "/admin/base-models/",
+    "/admin/base-models/get",
     "/admin/base-models/upload",
     "/admin/base-models/train",
     "/admin/base-models/evaluate",
@@ -56,6 +57,7 @@ ADMINISTRATION = [
 #: Names, addresses, ids, handles, values that programs read.
 NAMES = re.compile(
     r"(· )?\[?Bot Factory\]?|https?://\S+|/\S+|[0-9a-f]{12,64}|@[\w.@]+|\.[\w.]+(, \.[\w.]+)*|sha256|"
+    r"(HuggingFaceTB|Qwen)/\S+|apache-2\.0|"
     r"glr|lstm|Muon|Adam|utf8-bytes|glr \d x \d+|base|default|train|A token|(· )?read, write( ·)?|"
     r"(Korpuso|Roboto)( · Bot Factory)?|job\.failed|English|Deutsch|Esperanto|Marks"
 )
@@ -192,6 +194,7 @@ def test_each_error_of_a_form(renamed: dict[str, uuid.UUID], alice: User, admin:
         ask(desk, "/admin/base-models/evaluate", {}),
         ask(desk, "/admin/base-models/search", {"trials": "0"}),
         ask(desk, "/admin/base-models/upload", {"name": ""}),
+        ask(desk, "/admin/base-models/get", {"repository": "../etc"}),
     ]
     assert [wrong(form) for form in forms] == [[]] * len(forms)
 

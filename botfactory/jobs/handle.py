@@ -46,6 +46,19 @@ def discard_work_dir(job: Job) -> None:
     remove_when_committed(work_dir(job))
 
 
+def take_over_files(earlier: Job, job: Job) -> bool:
+    """Give a new job what the attempts at an earlier one have kept, which has ended; return whether there was any.
+
+    Call it in the transaction that submits the job.
+    """
+    kept = _newest_attempt(work_dir(earlier), before=earlier.attempt + 1)
+    if kept is None:
+        return False
+    work_dir(job).mkdir(parents=True, exist_ok=True)
+    kept.rename(work_dir(job) / f"{ATTEMPT}0")
+    return True
+
+
 def _newest_attempt(folder: Path, *, before: int) -> Path | None:
     """Return the folder of the newest attempt before attempt `before`; None if there is none."""
     found = [(int(path.name.removeprefix(ATTEMPT)), path) for path in folder.glob(f"{ATTEMPT}*")]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from botfactory.net.addresses import is_public, origin_of
 from botfactory.net.client import Client, Patience
 from botfactory.net.errors import BadAnswer, NetError, Refused, Unavailable, UnknownHost
-from botfactory.net.exchange import Answer
+from botfactory.net.exchange import Answer, Incoming
 from botfactory.net.wire import Wire
 
 __all__ = [
     "Answer",
     "BadAnswer",
     "Client",
+    "Incoming",
     "NetError",
     "Patience",
     "Refused",

@@ -13,14 +13,14 @@ import socket
 import ssl
 import time
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from botfactory.net.addresses import ascii_of, is_public, origin_of, port_of
 from botfactory.net.errors import BadAnswer, Refused, Unavailable, UnknownHost
-from botfactory.net.exchange import Answer, cut_off_at, exchange
+from botfactory.net.exchange import Answer, Incoming, begin, cut_off_at, exchange
 from botfactory.net.wire import Wire
 from botfactory.words.translatable import Sentence, counted_sentence, mark
 
@@ -75,8 +75,26 @@ class Client:
             if answer.status not in _REDIRECTS or not location:
                 return answer
             url = urljoin(parts.geturl(), location)
-        host = urlsplit(url).hostname or ""
-        raise BadAnswer(Sentence(mark("%(host)s redirects us too often, so we stopped reading."), host=host))
+        raise _too_many_redirects(url)
+
+    @contextlib.contextmanager
+    def stream(self, url: str, headers: Mapping[str, str]) -> Iterator[Incoming]:
+        """Yield the answer to a GET, redirects followed, whose body is read as it comes, however large it is.
+
+        `total_seconds` is for the head; after that, `timeout_seconds` without a byte end it. Raises as `get`, also
+        while the body is read.
+        """
+        deadline = time.monotonic() + self._patience.total_seconds
+        for _ in range(_MAX_REDIRECTS + 1):
+            parts = self._checked(url)
+            with self._line(parts, deadline) as (line, host):
+                incoming = self._begun(parts, headers, line, host)
+                location = incoming.headers.get("location")
+                if incoming.status not in _REDIRECTS or not location:
+                    yield replace(incoming, blocks=_all_of(incoming.blocks, host))
+                    return
+            url = urljoin(parts.geturl(), location)
+        raise _too_many_redirects(url)
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Return the answer to a POST without its body, which isn't read. Follows no redirect. Raises as `get`."""
@@ -138,6 +156,30 @@ class Client:
     def _ask(
         self, method: str, parts: SplitResult, headers: Mapping[str, str], body: bytes | None, deadline: float
     ) -> Answer:
+        with self._line(parts, deadline) as (line, host), cut_off_at(deadline, line) as is_cut_off:
+            try:
+                most = self._patience.max_answer_bytes
+                answer = exchange(method, parts, headers, body, line=line, host=host, most=most)
+            except (OSError, http.client.HTTPException, zlib.error):
+                answer = None
+        # Raised outside of `except`, so that only the sentence remains. A line that was cut looks like the end of an
+        # answer that didn't announce its length.
+        if is_cut_off.is_set():
+            raise Unavailable(self._too_slow(host))
+        if answer is None:
+            raise _broken_off(host)
+        return answer
+
+    def _begun(self, parts: SplitResult, headers: Mapping[str, str], line: socket.socket, host: str) -> Incoming:
+        try:
+            return begin(parts, headers, line=line, host=host)
+        except (OSError, http.client.HTTPException):
+            pass
+        raise _broken_off(host)
+
+    @contextlib.contextmanager
+    def _line(self, parts: SplitResult, deadline: float) -> Iterator[tuple[socket.socket, str]]:
+        """Yield an open line to the server, and its host's name."""
         host = ascii_of(parts.hostname or "")
         port = port_of(parts)
         addresses = self._addresses(host, port, deadline, any_address=self._is_trusted(parts))
@@ -146,19 +188,7 @@ class Client:
             if parts.scheme == "https":
                 line = held.enter_context(contextlib.closing(self._secured(line, host, deadline)))
             line.settimeout(self._patience.timeout_seconds)
-            with cut_off_at(deadline, line) as is_cut_off:
-                try:
-                    most = self._patience.max_answer_bytes
-                    answer = exchange(method, parts, headers, body, line=line, host=host, most=most)
-                except (OSError, http.client.HTTPException, zlib.error):
-                    answer = None
-        # Raised outside of `except`, so that only the sentence remains. A line that was cut looks like the end of an
-        # answer that didn't announce its length.
-        if is_cut_off.is_set():
-            raise Unavailable(self._too_slow(host))
-        if answer is None:
-            raise Unavailable(Sentence(mark("%(host)s stopped in the middle of its answer."), host=host))
-        return answer
+            yield line, host
 
     def _too_slow(self, host: str) -> Sentence:
         return counted_sentence(
@@ -223,6 +253,28 @@ class Client:
         if left <= 0:
             raise Unavailable(self._too_slow(host))
         return min(left, self._patience.timeout_seconds)
+
+
+def _all_of(blocks: Iterator[bytes], host: str) -> Iterator[bytes]:
+    """Yield the blocks. Raises Unavailable if they break off."""
+    while True:
+        try:
+            block = next(blocks, None)
+        except (OSError, http.client.HTTPException):
+            break
+        if block is None:
+            return
+        yield block
+    raise _broken_off(host)
+
+
+def _broken_off(host: str) -> Unavailable:
+    return Unavailable(Sentence(mark("%(host)s stopped in the middle of its answer."), host=host))
+
+
+def _too_many_redirects(url: str) -> BadAnswer:
+    host = urlsplit(url).hostname or ""
+    return BadAnswer(Sentence(mark("%(host)s redirects us too often, so we stopped reading."), host=host))
 
 
 def _no_address() -> Sentence:

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, quote
@@ -35,6 +35,18 @@ class Answer:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """The head of an answer, as in Answer. `blocks` is its body as it arrives, not unpacked.
+
+    Reading it raises OSError or HTTPException if it breaks off.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    blocks: Iterator[bytes]
+
+
 def exchange(
     method: str,
     parts: SplitResult,
@@ -49,14 +61,30 @@ def exchange(
 
     BadAnswer for a larger or strangely packed body; OSError, HTTPException and zlib.error if the answer breaks off.
     """
+    response = _asked(method, parts, headers, body, line, host)
+    told = _headers(response)
+    return Answer(response.status, told, _body(response, told, host, most) if method == "GET" else b"")
+
+
+def begin(parts: SplitResult, headers: Mapping[str, str], *, line: socket.socket, host: str) -> Incoming:
+    """Send a GET over the line and return the answer once its head is there. Raises OSError and HTTPException."""
+    response = _asked("GET", parts, headers, None, line, host)
+    return Incoming(response.status, _headers(response), _blocks(response, response.read1))
+
+
+def _asked(
+    method: str, parts: SplitResult, headers: Mapping[str, str], body: bytes | None, line: socket.socket, host: str
+) -> http.client.HTTPResponse:
     connection = _Connection(host, port_of(parts), line, is_secure=parts.scheme == "https")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     connection.request(
         method, quote(target, safe=_AS_IT_IS, errors="replace"), body, {**headers, "Connection": "close"}
     )
-    response = connection.getresponse()
-    told = {name.lower(): value for name, value in response.getheaders()}
-    return Answer(response.status, told, _body(response, told, host, most) if method == "GET" else b"")
+    return connection.getresponse()
+
+
+def _headers(response: http.client.HTTPResponse) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.getheaders()}
 
 
 @contextlib.contextmanager
@@ -100,16 +128,16 @@ def _body(response: http.client.HTTPResponse, headers: Mapping[str, str], host: 
             )
         )
     # What comes in is limited too: gzip can go on for ever without a byte coming out.
-    blocks = _at_most(most, _blocks(response), host)
+    blocks = _at_most(most, _blocks(response, response.read), host)
     if packing == "gzip":
         blocks = _at_most(most, gunzipped(blocks, most, host), host)
     return b"".join(blocks)
 
 
-def _blocks(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """Yield the body as it comes; IncompleteRead if less came than was announced."""
+def _blocks(response: http.client.HTTPResponse, receive: Callable[[int], bytes]) -> Iterator[bytes]:
+    """Yield the body in blocks by `receive`; IncompleteRead if less came than was announced."""
     announced, read = response.length, 0
-    while block := response.read(_BLOCK):
+    while block := receive(_BLOCK):
         read += len(block)
         yield block
     if announced is not None and read < announced:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
@@ -84,11 +85,18 @@ def read(path: Path) -> Pretrained:
     return read_gguf(path)
 
 
-def add(path: Path, *, name: str = "", number: uuid.UUID | None = None, **values: Any) -> TrainedModel:
+def add(
+    path: Path,
+    *,
+    name: str = "",
+    number: uuid.UUID | None = None,
+    about: Mapping[str, Any] | None = None,
+    **values: Any,
+) -> TrainedModel:
     """Add the model in a file or directory as a version of its tier's base. Nobody starts from it until it's promoted.
 
-    The adapter of a pretrained model changes nothing yet. Raises LearningError, or BaseError for a bad name, and keeps
-    nothing then.
+    The adapter of a pretrained model changes nothing yet. `about`: what else the version notes, such as its source.
+    Raises LearningError, or BaseError for a bad name, and keeps nothing then.
     """
     found = read(path)
     known = TrainedModel.objects.filter(
@@ -96,7 +104,7 @@ def add(path: Path, *, name: str = "", number: uuid.UUID | None = None, **values
     )
     if (same := known.first()) is not None:
         raise PretrainedError(mark("This model was already added as %(name)s."), name=same.name)
-    meta = {"name": found.name, "licence": found.licence, "parameters": found.config.parameters}
+    meta = {"name": found.name, "licence": found.licence, "parameters": found.config.parameters, **(about or {})}
     name = bases.free_name(name or found.name)
     place = Path(site.CHECKPOINTS_DIR) / versions.VERSIONS_DIRECTORY
     place.mkdir(parents=True, exist_ok=True)
@@ -150,6 +158,7 @@ KIND: Final = JobKind(
     name=ADD_BASE,
     queue="train",
     label=gettext_lazy("New base model"),
+    template="models_app/base_added_job.html",
     run=run_add_base,
     left_by=files.left_by,
     to_take_less=gettext_lazy("Choose a smaller model."),

@@ -69,6 +69,11 @@ def _why_not_fluent(
         return _("Fluent bots are switched off on this server.")
     if isinstance(base, versions.NoBaseModel):
         return translated(base)
+    return too_large(base, machines)
+
+
+def too_large(base: TrainedModel, machines: Iterable[TrainingMachine] | None = None) -> str:
+    """Return why this machine lacks the memory to train from a fluent base, as a sentence, or "" if it doesn't."""
     if settings.FLUENT == "auto":
         memory, needed = training_memory(machines), needed_memory(base)
         if memory is not None and memory < needed:

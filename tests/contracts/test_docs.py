@@ -89,6 +89,7 @@ def test_every_command_of_ours_is_documented() -> None:
         "train_base",
         "search",
         "add_base",
+        "get_base",
         "token",
         "invite",
         "reset_link",

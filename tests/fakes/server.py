@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import ssl
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping
@@ -35,6 +37,8 @@ class Answer:
     body: Any
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False
+    #: Seconds after each tenth of the body.
+    pause: float = 0.0
 
 
 class FakeServer(ABC):
@@ -108,7 +112,12 @@ class FakeServer(ABC):
         for name, value in {"Content-Type": kind, "Content-Length": str(len(data)), **answer.headers}.items():
             handler.send_header(name, value)
         handler.end_headers()
-        handler.wfile.write(data[: len(data) // 2] if answer.cut else data)
+        data = data[: len(data) // 2] if answer.cut else data
+        step = max(1, len(data) // 10 if answer.pause else len(data))
+        with contextlib.suppress(ConnectionError):  # who asked has left
+            for place in range(0, len(data), step):
+                handler.wfile.write(data[place : place + step])
+                time.sleep(answer.pause)
         handler.close_connection = answer.cut or handler.close_connection
 
 

@@ -24,8 +24,10 @@ from botfactory.asgi import application
 from models_app.bots.rows import TrainedModel
 from tests.fakes import x_api_server
 from tests.fakes.bluesky_server import BlueskyServer
+from tests.fakes.hub_server import HubServer
 from tests.fakes.mastodon_server import MastodonServer
 from tests.fakes.x_api_server import XApiServer
+from tests.models_app import tiny_llama
 from tests.rest.helpers import V1, Program
 from tests.rest.made_up import World, taught
 from tests.webhooks.conftest import receiver as receiver
@@ -114,6 +116,13 @@ def handles(settings: Any) -> Iterator[dict[str, str]]:
         yield {"x": "@prolific", "bluesky": "@essays.example.com", "mastodon": mastodon.handle("prolific")}
 
 
+@pytest.fixture
+def hub(tmp_path: Path, settings: Any) -> Iterator[HubServer]:
+    with HubServer(tiny_llama.hugging_face(tmp_path / "Tiny-1M"), any_name=True) as running:
+        settings.HF_ENDPOINT = running.url
+        yield running
+
+
 @pytest.fixture(autouse=True)
 def host(settings: Any, tmp_path: Path) -> None:
     """Answer to the name of Django's client. The files that are made up go with the test."""
@@ -122,7 +131,7 @@ def host(settings: Any, tmp_path: Path) -> None:
 
 
 def test_who_has_a_token_gets_what_the_document_says(
-    admin: User, base: TrainedModel, handles: dict[str, str], receiver: Receiver
+    admin: User, base: TrainedModel, handles: dict[str, str], receiver: Receiver, hub: HubServer
 ) -> None:
     PersonalLimits.objects.create(user=admin, unlimited=True)
     program = Program(admin, "read", "write", "admin")

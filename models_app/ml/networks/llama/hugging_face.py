@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,31 @@ def read_directory(path: Path) -> Pretrained:
     """
     what = path.name
     facts = _json(path / CONFIG)
+    shape = shape_of(facts, what)
+    files = _files(path)
+    try:
+        vocabulary = _vocabulary(path / TOKENIZER, shape.symbols, what)
+        config = replace(
+            shape,
+            pretrained=_sha256(files),
+            vocabulary=vocabulary.name,
+            symbols=vocabulary.size,
+            end=vocabulary.end,
+        )
+        weights = _weights(config, _tensors(files), facts)
+    except KeyError as error:
+        raise _lacking(what, error) from error
+    except (ValueError, TypeError, OSError, SafetensorError, CheckpointError) as error:
+        raise PretrainedError(mark("%(model)s can’t be used: %(reason)s"), model=what, reason=error) from error
+    return checked(Pretrained(config, weights, vocabulary, what, _licence(path)), what)
+
+
+def shape_of(facts: dict[str, Any], what: str) -> LlamaConfig:
+    """Return the network that a config.json describes; `what` is the model's name in errors.
+
+    It doesn't know the sha256 of the weights, the vocabulary and its end mark. Raises PretrainedError if it isn't one
+    of a known architecture.
+    """
     known_architecture(facts.get("model_type"), what, ARCHITECTURES)
     if strange := _strange(facts):
         raise PretrainedError(
@@ -48,18 +74,18 @@ def read_directory(path: Path) -> Pretrained:
             names=", ".join(strange),
             file=CONFIG,
         )
-    files = _files(path)
     try:
-        vocabulary = _vocabulary(path / TOKENIZER, facts["vocab_size"], what)
-        config = _config(facts, files, vocabulary)
-        weights = _weights(config, _tensors(files), facts)
+        return _config(facts)
     except KeyError as error:
-        raise PretrainedError(
-            mark("%(model)s lacks %(reason)s. Download it again, or choose a complete model."), model=what, reason=error
-        ) from error
-    except (ValueError, TypeError, OSError, SafetensorError, CheckpointError) as error:
+        raise _lacking(what, error) from error
+    except (ValueError, TypeError, ZeroDivisionError) as error:
         raise PretrainedError(mark("%(model)s can’t be used: %(reason)s"), model=what, reason=error) from error
-    return checked(Pretrained(config, weights, vocabulary, what, _licence(path)), what)
+
+
+def _lacking(what: str, error: KeyError) -> PretrainedError:
+    return PretrainedError(
+        mark("%(model)s lacks %(reason)s. Download it again, or choose a complete model."), model=what, reason=error
+    )
 
 
 def _strange(facts: dict[str, Any]) -> list[str]:
@@ -117,19 +143,23 @@ def _vocabulary(path: Path, size: int, what: str) -> BpeVocabulary:
     return BpeVocabulary.from_json(text, end=end_mark(tokens, what), size=size)
 
 
-def _config(facts: dict[str, Any], files: list[Path], vocabulary: BpeVocabulary) -> LlamaConfig:
+def _sha256(files: list[Path]) -> str:
     digests = hashlib.sha256()
     for file in files:
         with file.open("rb") as opened:
             digests.update(hashlib.file_digest(opened, "sha256").digest())
+    return digests.hexdigest()
+
+
+def _config(facts: dict[str, Any]) -> LlamaConfig:
     heads, kind = facts["num_attention_heads"], facts["model_type"]
     names = ("embedding_multiplier", "attention_multiplier", "residual_multiplier", "logits_scaling")
     constants: dict[str, Any] = {name: float(facts.get(name, 1)) for name in names}
     return LlamaConfig(
-        pretrained=digests.hexdigest(),
-        vocabulary=vocabulary.name,
-        symbols=vocabulary.size,
-        end=vocabulary.end,
+        pretrained="0" * 64,
+        vocabulary="bpe-",
+        symbols=facts["vocab_size"],
+        end=0,
         layers=facts["num_hidden_layers"],
         width=facts["hidden_size"],
         heads=heads,
