@@ -111,6 +111,29 @@ def chosen(readings: Readings, judgement: NDArray[np.float64], kind: str, drafts
     return float(readings.sense[found].mean()), float(readings.publishable[found].mean()), float(characters)
 
 
+def sense_by(judgement: NDArray[np.float64], sense: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the sense of a judgement of 0, and by how much it grows with each 1: a least-squares line."""
+    slope, at_zero = np.polyfit(judgement, sense, 1)
+    return float(at_zero), float(slope)
+
+
+def error_of_sense(readings: Readings) -> tuple[float, float]:
+    """Return how far the mean sense of a person's posts of a kind is, on average (root mean square), from what a judge
+    says that has read other people's bots only, and from the mean of those."""
+    found: list[tuple[float, float]] = []
+    for person in sorted(set(readings.person.tolist())):
+        own = readings.person == person
+        judge = fitted(readings.features[~own], readings.marks[~own])
+        at_zero, slope = sense_by(judged(readings.features[~own], judge), readings.sense[~own])
+        said = at_zero + slope * judged(readings.features[own], judge)
+        for kind in sorted(set(readings.kind[own].tolist())):
+            posts = readings.kind[own] == kind
+            sense = readings.sense[own][posts].mean()
+            found.append((float(said[posts].mean() - sense), float(readings.sense[~own].mean() - sense)))
+    by_judge, by_mean = np.sqrt(np.square(found).mean(axis=0))
+    return float(by_judge), float(by_mean)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(
         arguments
@@ -124,12 +147,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for place in [(readings.person == person) & (readings.kind == kind)]
     ]
     say(f"{len(readings.sense)} posts; AUC within a person's posts of a kind: {np.nanmean(shares):.3f}")
+    by_judge, by_mean = error_of_sense(readings)
+    say(f"error of the mean sense of a person's posts of a kind: {by_judge:.2f} ({by_mean:.2f} without a judge)")
     say("kind, best of: sense, publishable, characters")
     for kind in sorted(set(readings.kind.tolist())):
         for drafts in (1, 2, 3, 4):
             sense, publishable, characters = chosen(readings, judgement, kind, drafts)
             say(f"{kind}, {drafts}: {sense:.2f}, {publishable:.0%}, {characters:.0f}")
-    for name, (mean, spread, weight) in zip(_COLUMNS, fitted(readings.features, readings.marks), strict=True):
+    judge = fitted(readings.features, readings.marks)
+    at_zero, slope = sense_by(judged(readings.features, judge), readings.sense)
+    say(f"sense: {at_zero:.4f} + {slope:.4f} * judgement")
+    for name, (mean, spread, weight) in zip(_COLUMNS, judge, strict=True):
         say(f"    ({mean:.4f}, {spread:.4f}, {weight:.4f}),  # {name}")
 
 

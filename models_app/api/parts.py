@@ -76,6 +76,7 @@ REPORT: Final[dict[str, Any]] = {
     "voice": {"bot": 0.81, "held_out": 0.9, "base": 0.1},
     "real_words": {"bot": 0.97, "held_out": 0.98, "base": 0.96},
     "told_apart": {"share": 0.68, "error": 0.033, "posts": 100},
+    "sense": 2.3,
 }
 TOLD_BY_PEOPLE: Final[dict[str, Any]] = {
     "share": 0.75,

@@ -105,8 +105,10 @@ class ModelDetailOut(ModelOut):
     report: dict[str, Any] | None = Field(
         description="The report card: the shares of new posts, of posts in the person's voice and of real words, for "
         "the bot, the held-out posts and the base model; and `told_apart`, the share of posts that a classifier "
-        "correctly calls real or generated (0.5 is guessing), with its standard error. Cards of early versions lack "
-        "`told_apart`, and it's null if there are too few posts. Null if there is no card."
+        "correctly calls real or generated (0.5 is guessing), with its standard error; and `sense`, how much sense "
+        "readers would probably find in its posts, from 0 to 3. Cards of early versions lack the last two. "
+        "`told_apart` is null if there are too few posts, `sense` if the bot doesn’t choose from drafts. Null if there "
+        "is no card."
     )
     formats: list[str] = Field(description="The formats that you can download it in; empty if it isn’t your own.")
     told_apart_by_people: dict[str, Any] | None = Field(description=ABOUT_PEOPLE)

@@ -11,12 +11,14 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from botfactory.jobs.models import Job
 from models_app.bots.interval import wilson
 from models_app.ml import config
+from models_app.ml.sampling.sense import SENSE_ERROR
 from tweets.models import Corpus
 
 
@@ -214,6 +216,15 @@ class TrainedModel(models.Model):
         return sentence % {"times": round(100 * found["share"]), **ends}
 
     @property
+    def sense_sentence(self) -> str:
+        """Return how much sense its posts make, or "" if the report card doesn't say."""
+        sense = self.report.get("sense")
+        if sense is None:
+            return ""
+        sentence = _("Readers would probably give its posts %(sense)s out of 3 for sense, give or take %(error)s.")
+        return sentence % {"sense": number_format(sense, 1), "error": number_format(SENSE_ERROR, 2)}
+
+    @property
     def report_sentence(self) -> str:
         """Return the report card as one line of English for the terminal, or "" if there is none."""
         if not self.report:
@@ -227,6 +238,8 @@ class TrainedModel(models.Model):
         parts = [f"{bits}{self.report['base_bits_per_character']:.3f})", *shares]
         if told := self.report.get("told_apart"):
             parts.append(f"told apart {_percent(told['share'])} (guessing: 50%)")
+        if (sense := self.report.get("sense")) is not None:
+            parts.append(f"sense {sense:.1f} of 3")
         return "; ".join(parts)
 
     @property

@@ -113,6 +113,7 @@ class Report(Facts):
     real_words: Shares = Shares(bot=None, held_out=None, base=None)
     told_apart: ToldApart | None = None
     surprise: tuple[Surprise, ...] = Field((), max_length=100)
+    sense: float | None = Field(None, ge=0, le=3)
 
 
 #: The parts of a report card that refer to posts of the corpus.

@@ -43,6 +43,7 @@ from models_app.writing.admission import NotNow
 from models_app.writing.comparing import services as comparing
 from models_app.writing.form import GenerateForm
 from models_app.writing.keeping import reports
+from models_app.writing.keeping import services as keeping
 from models_app.writing.keeping.views import page_for
 from models_app.writing.playing.services import ToldApart, could_have_game
 from models_app.writing.rows import Generation
@@ -97,6 +98,7 @@ def _page_of(
         "rename_form": rename_form or RenameForm(initial={"name": model.name}),
         "generation": generation,
         "people": ToldApart.of(model),
+        "publishable": keeping.publishable(person, model) if model.owner_id == person.pk else "",
         "has_game": could_have_game(model),
         "reports": reports.open_reports(model)[:20] if model.owner_id == request.user.pk else [],
         "downloads": downloads.formats_of(model),

@@ -215,7 +215,7 @@ def basis_of(model: TrainedModel) -> str:
 
 def figures_of(model: TrainedModel) -> dict[str, Any] | None:
     """Return the report card figures that others may see, without any learned posts."""
-    names = ("bits_per_character", "base_bits_per_character", "novelty", "voice", "real_words", "told_apart")
+    names = ("bits_per_character", "base_bits_per_character", "novelty", "voice", "real_words", "told_apart", "sense")
     return {name: model.report[name] for name in names if name in model.report} or None
 
 

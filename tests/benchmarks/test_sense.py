@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks import sense
-from models_app.ml.sampling.sense import JUDGE
+from models_app.ml.sampling.sense import JUDGE, SENSE, SENSE_ERROR
 
 pytestmark = pytest.mark.long
 
@@ -27,3 +27,13 @@ def test_the_figures_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     sense.main([])
     told = capsys.readouterr().err
     assert "AUC" in told and told.count("#") == len(JUDGE)
+
+
+def test_the_sense_that_report_cards_tell_is_what_readers_found() -> None:
+    readings = sense.Readings.read()
+    judgement = sense.judged(readings.features, np.array(JUDGE))
+    assert sense.sense_by(judgement, readings.sense) == pytest.approx(SENSE, abs=1e-2)
+    by_judge, by_mean = sense.error_of_sense(readings)
+    assert by_judge == pytest.approx(SENSE_ERROR, abs=0.005)
+    # A judge that knew nothing of the posts would be as far off as the mean of other people's bots.
+    assert by_judge < 0.7 * by_mean

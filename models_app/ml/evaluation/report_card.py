@@ -9,6 +9,7 @@ little. The other figures are fractions of posts generated with the copy guard o
   make typos, so these don't tell them apart;
 - told apart: posts that a classifier gets right, trained on other posts of the bot and as many held-out ones
   (`told_apart`);
+- sense: how much sense readers would find in the bot's posts, by `sampling.sense`, from 0 to 3;
 - real words: words that occur in the learned posts, or at least twice in the base model's posts. Invented words rarely
   occur twice. Real posts contain words on neither list, too.
 
@@ -34,6 +35,7 @@ from models_app.ml.config import SamplingConfig, usual
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.sampling import links
 from models_app.ml.sampling.copy_guard import CopyGuard
+from models_app.ml.sampling.outcome import Writing
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.words import words
 
@@ -96,7 +98,7 @@ def base_samples(base: Checkpoint, between: Callable[[], None] = lambda: None) -
     def write(seed: int) -> list[str]:
         # The first two batches are both needed.
         seconds = max(end_at - time.monotonic(), BASE_SECONDS / 4 if seed <= SEED + 1 else 0)
-        return _write(sampler, seed, go_on, seconds, cut=_is_cut(base)) if seconds else []
+        return _write(sampler, seed, go_on, seconds, cut=_is_cut(base)).posts if seconds else []
 
     seeds = range(SEED, SEED + 1 + -(-LEARNED_BY_CLASSIFIER // POSTS))
     # NumPy's products release the GIL: two threads take about three fifths of the time of one.
@@ -145,7 +147,7 @@ class ReportCard:
     Bits per character of the bot, of the model it started from, and of the base model; measured: number of held-out
     posts; known_to_start: how many of these the starting model had learned; asked, written: number of posts requested
     and generated for the other figures; classifier_posts: number of training posts of the classifier on each side;
-    surprise: the bits of each word of a few held-out posts.
+    surprise: the bits of each word of a few held-out posts; sense: None for bots that don't choose from drafts.
     """
 
     bits_per_character: float
@@ -164,6 +166,7 @@ class ReportCard:
     real_words: Shares
     told_apart: ToldApart | None
     surprise: tuple[Surprise, ...] = ()
+    sense: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the card as JSON-ready values."""
@@ -217,7 +220,8 @@ def report_card(
             bits[id(checkpoint)] = measure(checkpoint, held_out, between)
 
     between()
-    written = _write(Sampler(bot), SEED, between, BOT_SECONDS, link_guard=links.guard_for(held_out))
+    writing = _write(Sampler(bot), SEED, between, BOT_SECONDS, link_guard=links.guard_for(held_out))
+    written = writing.posts
     foreign = others or base_samples(base, between)
     own = _some(learned, len(foreign.learned), rng)
 
@@ -255,6 +259,7 @@ def report_card(
         real_words=shares(lambda posts: _mean([word in known for post in posts for word in words(post)])),
         told_apart=told_apart(held_out, written, seed=SEED),
         surprise=surprises(bot, base, everything, seed=SEED, known=start_guard, between=between),
+        sense=writing.sense,
     )
 
 
@@ -266,7 +271,7 @@ def _write(
     *,
     cut: bool = False,
     link_guard: bool | None = None,
-) -> list[str]:
+) -> Writing:
     config = SamplingConfig(
         count=POSTS,
         seed=seed,
@@ -274,7 +279,7 @@ def _write(
         mask_mentions=False,
         link_guard=link_guard,
     )
-    return sampler.generate(config, proceed=once_a_second(between), seconds=seconds, cut=cut).posts
+    return sampler.generate(config, proceed=once_a_second(between), seconds=seconds, cut=cut)
 
 
 def _some(posts: Sequence[str], most: int, rng: np.random.Generator) -> list[str]:

@@ -39,7 +39,11 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """Generated posts, and how many others were rejected."""
+    """Generated posts, and how many others were rejected.
+
+    sense: how much sense readers would find in them, on average, from 0 to 3; None if they weren't chosen from drafts.
+    """
 
     posts: list[str]
     refused: Refused
+    sense: float | None = None

@@ -34,6 +34,11 @@ JUDGE: Final[tuple[tuple[float, float, float], ...]] = (
     (0.3422, 1.0438, -0.0188),
     (4.1662, 0.6672, 0.1393),
 )
+#: The sense of posts, from 0 (nonsense) to 3 (full sense), that the judge finds of mean sense, and how much it grows
+#: with the judgement.
+SENSE: Final = (1.8733, 1.5439)
+#: How far that is, on average, from the marks of 20 posts by a bot that the judge has never seen (root mean square).
+SENSE_ERROR: Final = 0.24
 _PUNCTUATION: Final = frozenset(".,!?")
 
 
@@ -69,3 +74,10 @@ def judged(draft: Draft) -> float:
     """Return how much sense the draft makes, compared with others of its length."""
     mean, spread, weight = np.array(JUDGE).T
     return float(((features(draft) - mean) / spread) @ weight)
+
+
+def mean_sense(drafts: Sequence[Draft]) -> float:
+    """Return how much sense readers would find in the drafts, on average: 0 (nonsense) to 3 (full sense)."""
+    at_zero, slope = SENSE
+    mean = float(np.mean([judged(draft) for draft in drafts]))
+    return min(3.0, max(0.0, at_zero + slope * mean))

@@ -22,6 +22,8 @@ from models_app.writing.rows import Generation
 
 #: The most kept posts of a person.
 MAX_KEPT: Final = 20_000
+#: From how many posts on the share of those that a person kept says something.
+ENOUGH_JUDGED: Final = 50
 #: The longest edited post, in characters; bots write at most as many.
 LONGEST: Final = 4_000
 
@@ -113,6 +115,21 @@ def keep(*, generation: Generation, number: int, text: str | None = None) -> Kep
     except IntegrityError:
         # Another request has just kept it.
         return kept.get()
+
+
+def publishable(user: User, model: TrainedModel) -> str:
+    """Return how many of the bot's posts the person found worth keeping, or "" if they have judged too few.
+
+    Counts what the bot wrote at those times from which they kept a post.
+    """
+    kept = KeptPost.objects.filter(owner=user, model=model, generation__isnull=False)
+    judged = Generation.objects.filter(pk__in=kept.values("generation"))
+    shown = sum(len(posts) for posts in judged.values_list("posts", flat=True))
+    if shown < ENOUGH_JUDGED:
+        return ""
+    share = kept.order_by().values("generation", "number").distinct().count() / shown
+    sentence = _("You kept %(percent)s out of 100 of its posts, counted where you kept at least one.")
+    return sentence % {"percent": grouped(round(100 * share))}
 
 
 def remove(kept: KeptPost) -> None:

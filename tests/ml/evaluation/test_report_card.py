@@ -9,16 +9,19 @@ from unittest.mock import Mock
 import pytest
 
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.config import NetworkConfig
+from models_app.ml.config import NetworkConfig, SamplingConfig
 from models_app.ml.errors import Cancelled, TooFewPosts
 from models_app.ml.evaluation import report_card as module
 from models_app.ml.evaluation.authorship import VoiceClassifier
 from models_app.ml.evaluation.evaluation import evaluate
 from models_app.ml.evaluation.report_card import MAX_MEASURED, POSTS, Copied, ReportCard, report_card
 from models_app.ml.sampling.copy_guard import CopyGuard
+from models_app.ml.sampling.outcome import Refused, Writing
+from models_app.ml.sampling.sampler import Sampler
 from tests.ml.conftest import favouring
 
 BASE = favouring(b=0, c=0, END=0)
+WORDS = favouring(**dict.fromkeys("abcdefgh", 0), **{" ": 1.5, "END": 0})
 LEARNED = ["aa aaa aaaa a", "a", "aaa a aa", "aaaaa aaaa", *(f"a{'a' * n} a a{'a' * (n % 7)} a" for n in range(40))]
 HELD_OUT = ["aa aa a", "a aaa", "aaaa"]
 
@@ -137,10 +140,10 @@ def test_posts_of_a_pretrained_base_that_does_not_end_them_are_cut(monkeypatch: 
 def test_a_slow_base_writes_only_what_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[int, float]] = []
 
-    def slow(sampler: object, seed: int, between: object, seconds: float, *, cut: bool) -> list[str]:
+    def slow(sampler: object, seed: int, between: object, seconds: float, *, cut: bool) -> Writing:
         asked.append((seed, seconds))
         time.sleep(0.3)
-        return [f"by {seed}"]
+        return Writing([f"by {seed}"], Refused())
 
     monkeypatch.setattr(module, "LEARNED_BY_CLASSIFIER", 1000)
     monkeypatch.setattr(module, "BASE_SECONDS", 0.2)
@@ -203,3 +206,11 @@ def test_it_can_be_ended_in_between() -> None:
 def test_without_a_held_out_post_there_is_no_card() -> None:
     with pytest.raises(TooFewPosts):
         card(BASE, held_out=[])
+
+
+def test_only_a_bot_that_chooses_from_drafts_is_judged_by_its_sense() -> None:
+    # Which bot chooses is a matter of its kind of network, so both write here as they're told.
+    drawn = Sampler(WORDS).generate(SamplingConfig(count=20, best_of=1, seed=1, temperature=1))
+    chosen = Sampler(WORDS).generate(SamplingConfig(count=20, best_of=3, seed=1, temperature=1))
+    assert drawn.sense is None and chosen.sense is not None and 0 <= chosen.sense <= 3
+    assert card(favouring(**{"a": 0, "END": 0})).sense is None

@@ -63,6 +63,7 @@ def test_from_posts_to_a_fluent_bot_that_writes(
     continued = job.events.get(kind="openings").payload["continued"]
     assert 1 <= len(continued) <= 2 and all(epoch["continued"].keys() <= continued.keys() for epoch in bot.history)
     assert bot.report["base_bits_per_character"] > 0
+    assert 0 <= bot.report["sense"] <= 3 and "for sense" in bot.sense_sentence
     assert (files.path_of(fluent) / report_cards.BASE_SAMPLES).exists()
     told = client.get(f"/api/v1/jobs/{job.pk}").json()
     assert (told["progress"]["unit"], told["progress"]["epochs"]) == ("part", points)

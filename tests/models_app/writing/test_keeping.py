@@ -189,3 +189,23 @@ def test_a_person_deletes_what_somebody_elses_bot_wrote_for_them_but_not_what_th
     assert answer.redirect_chain == [(f"/gallery/{bot.pk}/", 302)]
     assert "The posts were deleted." in answer.content.decode() and "also for bob" not in answer.content.decode()
     assert not Generation.objects.exists() and KeptPost.objects.get().text == "for bob"
+
+
+def test_the_report_card_tells_its_owner_how_many_posts_they_found_worth_keeping(
+    bot: TrainedModel, alice: User, bob: User
+) -> None:
+    seen, never_judged = wrote(bot, alice, *map(str, range(49))), wrote(bot, alice, *"abcdefghij")
+    for number in (3, 5):
+        services.keep(generation=seen, number=number)
+    # The same post once more, edited.
+    services.keep(generation=seen, number=5, text="five")
+    assert services.publishable(alice, bot) == ""
+    services.keep(generation=never_judged, number=0)
+    assert services.publishable(alice, bot).startswith("You kept 5 out of 100 of its posts")
+    assert services.publishable(bob, bot) == ""
+    TrainedModel.objects.filter(pk=bot.pk).update(report={**bot.report, "sense": 2.34})
+    page = signed_in(alice).get(f"/models/{bot.pk}/").content.decode()
+    assert "You kept 5 out of 100" in page and "2.3 out of 3 for sense, give or take 0.24" in page
+    sharing.share(bot, "public")
+    shared = signed_in(bob).get(f"/gallery/{bot.pk}/").content.decode()
+    assert "You kept" not in shared and "2.3 out of 3 for sense" in shared
