@@ -115,6 +115,8 @@ class TrainedModel(models.Model):
     bits_per_character = models.FloatField(null=True, blank=True, verbose_name=gettext_lazy("bits per character"))
     # Written at the end of its training or, by an instant bot, when its owner shared it (sharing/first_posts.py).
     samples = models.JSONField(default=list, blank=True, editable=False, verbose_name=gettext_lazy("sample posts"))
+    # Words that its person writes more often than others, the most telling one first. Only its owner sees them.
+    topics = models.JSONField(default=list, blank=True, editable=False, verbose_name=gettext_lazy("topics"))
     # A ReportCard (ml/evaluation/report_card.py), empty if there is none. Each copy's `post` is the learned Post's key.
     report = models.JSONField(default=dict, blank=True, verbose_name=gettext_lazy("report card"))
     seconds = models.FloatField(null=True, blank=True, verbose_name=gettext_lazy("seconds"))

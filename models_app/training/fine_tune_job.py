@@ -30,6 +30,7 @@ from models_app.ml.training import dataset
 from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.ml.training.events import FineTuneResult, Openings
 from models_app.ml.training.machine_speed import characters_per_symbol
+from models_app.ml.training.topics import topics_of
 from models_app.training import estimates, machines, planning, report_card_job, report_cards, tiers
 from models_app.training.openings import openings_of
 from models_app.training.reporter import TrainingReporter, epoch_json
@@ -304,6 +305,7 @@ def _register(run: Run, result: FineTuneResult) -> TrainedModel:
             "kept_epoch": result.kept_epoch,
             "interpolation": result.interpolation,
             "samples": list(result.samples),
+            "topics": topics_of(run.posts, result.network),
             "bits_per_character": bits,
             "posts": len(run.posts),
             "characters": sum(map(len, run.posts)),

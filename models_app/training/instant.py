@@ -26,6 +26,7 @@ from models_app.ml.errors import LearningError
 from models_app.ml.networks.llama.store import LIBRARY
 from models_app.ml.sampling.context import fitting, within
 from models_app.ml.sampling.copy_guard import CopyGuard
+from models_app.ml.training.topics import topics_of
 from models_app.training import planning
 from tweets.corpora import idle, learning
 from tweets.corpora.errors import OptedOut
@@ -95,7 +96,12 @@ def run_instant_bot(handle: JobHandle) -> dict[str, Any]:
             meta=meta,
             fenced=handle.fenced,
             context=context,
-            values={"training": training, "posts": len(posts), "characters": sum(map(len, posts))},
+            values={
+                "training": training,
+                "topics": topics_of(posts, weights.network),
+                "posts": len(posts),
+                "characters": sum(map(len, posts)),
+            },
         )
     except OptedOut as error:
         raise JobFailed(error.code, error) from error

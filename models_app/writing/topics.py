@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from botfactory.accounts.models import User
 from models_app.bots.house_bans import house_bans
-from models_app.bots.rows import Tier, TrainedModel
-from tweets.corpora import report as reports
+from models_app.bots.rows import TrainedModel
+from tweets.common_words import COMMON_WORDS
 
-#: For suggested topics: how many frequent words to choose from, the shortest word, and how many to suggest.
-_LOOKED_AT, _SHORTEST_TOPIC, _TOPICS = 20, 4, 5
+#: How many topics a page suggests.
+SUGGESTED: Final = 6
+#: Words that hardly any sentence of some language goes without.
+_COMMON: Final = frozenset(" ".join(COMMON_WORDS.values()).split())
 
 
 def usual_topics_for_user(user: User | None, model: TrainedModel) -> list[str]:
-    """Return up to five frequent words of the posts that a fluent bot learned. Only for its owner."""
-    if user is None or model.owner_id != user.pk or model.corpus is None or model.tier != Tier.FLUENT:
+    """Return a few topics of the posts that a fluent bot learned. Only for its owner, while the posts exist."""
+    if user is None or model.owner_id != user.pk or model.corpus is None:
         return []
     bans = house_bans()
-    usual = [line.name for line in reports.top(model.corpus.report, "words", _LOOKED_AT)]
-    return [word for word in usual if len(word) >= _SHORTEST_TOPIC and bans.finds(word) is None][:_TOPICS]
+    telling = [word for word in model.topics if word.casefold() not in _COMMON]
+    return [word for word in telling if bans.finds(word) is None][:SUGGESTED]

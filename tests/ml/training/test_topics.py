@@ -7,7 +7,7 @@ from models_app.ml.config import PretrainConfig
 from models_app.ml.errors import BadSetting
 from models_app.ml.sampling.topic import line_about
 from models_app.ml.training.subjects import SmallNetwork
-from models_app.ml.training.topics import RAREST, TopicLines, Topics
+from models_app.ml.training.topics import RAREST, TopicLines, Topics, topics_of, usual_topics
 from models_app.ml.vocabulary import Vocabulary, vocabulary_of
 from tests.ml.conftest import TINY, TINY_TOKENS, random_checkpoint
 
@@ -68,3 +68,14 @@ def test_a_share_of_the_posts_gets_a_line(vocabulary: Vocabulary) -> None:
 def test_a_small_network_learns_no_topics() -> None:
     with pytest.raises(BadSetting, match="topics"):
         SmallNetwork(TINY, PretrainConfig(topics=0.5), random_checkpoint().weights)
+
+
+def test_usual_topics_are_what_the_person_writes_of_more_than_others(vocabulary: Vocabulary) -> None:
+    kettles = [f"My kettle{'s' * (n % 2)} whistled {n} times in Massachusetts" for n in range(6)]
+    others = ["Thanks for the soup", "Thanks, and a good night", "Thanks to you", "The shed is new", "I am @kettle #shed"]
+    found = usual_topics([*kettles, *others], vocabulary, 10)
+    # Forms of one word count once; "Thanks" only begins posts; two posts aren't enough; names and tags are none.
+    assert {"whistled", "times", "Massachusetts"} <= set(found) and len({"kettle", "kettles"} & set(found)) == 1
+    assert not {"Thanks", "thanks", "shed", "soup", "the", "The"} & set(found)
+    assert usual_topics([*kettles, *others], vocabulary, 2) == found[:2]
+    assert topics_of(kettles, TINY) == []

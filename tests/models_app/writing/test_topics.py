@@ -19,7 +19,6 @@ from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
 from tests.models_app.training.test_instant import made
 from tests.rest.helpers import Program, require_error
-from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -76,8 +75,7 @@ def test_the_owner_gets_suggestions_of_what_the_posts_are_often_about(
 ) -> None:
     bot = made(instant.make(owner=alice, corpus=import_posts(alice)))
     assert bot.corpus is not None
-    words = [["kettle", 9], ["day", 8], ["garden", 7], ["cursed", 6], ["tea", 5], ["sleep", 4]]
-    Corpus.objects.filter(pk=bot.corpus.pk).update(report={**bot.corpus.report, "words": words})
+    TrainedModel.objects.filter(pk=bot.pk).update(topics=["kettle", "today", "garden", "cursed", "sleep"])
     HouseRules.objects.update_or_create(pk=HouseRules.THE_ROW, defaults={"banned_phrases": "cursed"})
     bot = TrainedModel.objects.get(pk=bot.pk)
     assert topics.usual_topics_for_user(alice, bot) == ["kettle", "garden", "sleep"]
