@@ -72,7 +72,7 @@ def test_a_small_network_learns_no_topics() -> None:
 
 def test_usual_topics_are_what_the_person_writes_of_more_than_others(vocabulary: Vocabulary) -> None:
     kettles = [f"My kettle{'s' * (n % 2)} whistled {n} times in Massachusetts" for n in range(6)]
-    others = ["Thanks for the soup", "Thanks, and a good night", "Thanks to you", "The shed is new", "I am @kettle #shed"]
+    others = ["Thanks for the soup", "Thanks, and a good night", "Thanks to", "The shed is new", "I am @kettle #shed"]
     found = usual_topics([*kettles, *others], vocabulary, 10)
     # Forms of one word count once; "Thanks" only begins posts; two posts aren't enough; names and tags are none.
     assert {"whistled", "times", "Massachusetts"} <= set(found) and len({"kettle", "kettles"} & set(found)) == 1
