@@ -31,12 +31,11 @@ from models_app.ml.errors import LearningError
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.pretrained import Pretrained, PretrainedError
 from models_app.ml.networks.llama.weights import first_adapter
-from models_app.training import tiers
+from models_app.ml.training.adapters import memory
+from models_app.training import machines, tiers
 
 ADD_BASE: Final = "add_base"
 SUFFIX: Final = ".gguf"
-#: Bytes of memory for each parameter while ten posts are written, measured with SmolLM2-135M.
-BYTES_TO_WRITE: Final = 5.6
 #: The name of the uploaded file in its job's folder.
 _UPLOADED: Final = f"model{SUFFIX}"
 
@@ -45,7 +44,7 @@ _UPLOADED: Final = f"model{SUFFIX}"
 class Facts:
     """What an administrator wants to know of a fluent base model.
 
-    Memory is in bytes. Memory and speed are estimates, scaled from one model of 135 million parameters.
+    Memory is in bytes. Memory and speed are estimates from the shapes of the model.
     """
 
     parameters: int
@@ -58,13 +57,12 @@ class Facts:
 def facts_of(model: TrainedModel, speed: float) -> Facts:
     """Return the facts of a fluent base. `speed`: the characters per second of trainings of the shipped one."""
     config = LlamaConfig.from_dict(model.network)
-    parameters = config.parameters
     return Facts(
-        parameters=parameters,
+        parameters=config.parameters,
         licence=str(model.training.get("licence", "")),
-        memory_to_write=round(BYTES_TO_WRITE * parameters),
+        memory_to_write=memory.bytes_to_write(config),
         memory_to_train=tiers.needed_memory(model),
-        characters_per_second=speed * tiers.PARAMETERS / parameters,
+        characters_per_second=speed / machines.times_as_long(model.network),
     )
 
 

@@ -83,8 +83,8 @@ def instant_bot(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
 def _corpus_context(
     corpus: Corpus, form: TrainForm, starts: starting_points.Starts, known: list[TrainingMachine], trouble: str
 ) -> dict[str, Any]:
-    paces = machines.paces(list(Tier), known)
     networks = {Tier(base.tier): base.network for base in starts.offer.bases}
+    paces = machines.paces({tier: networks.get(tier) for tier in Tier}, known)
     courses = {tier: Course.of(corpus, tier, paces[tier], networks.get(tier)) for tier in Tier}
     picked, shown = form.picked, examples.shown(corpus)
     return {

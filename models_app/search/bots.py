@@ -15,7 +15,7 @@ from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.search import space as spaces
 from models_app.search.rows import Search
 from models_app.search.space import Value, types_of
-from models_app.training import estimates, planning
+from models_app.training import estimates, machines, planning
 from tweets.models import Corpus
 
 #: The space that comes with the product for each tier.
@@ -42,7 +42,7 @@ def common(corpus: Corpus, start: TrainedModel, minutes: int | None) -> dict[str
         told["minutes"] = minutes
     elif minutes is not None:
         raise planning.BadMinutes(_("Only a fluent training has a time. For a quick one, choose the epochs."))
-    reading = planning.usual_reading(corpus, tier, minutes)
+    reading = planning.usual_reading(corpus, tier, minutes, start.network)
     return told | {"epochs": reading.epochs, "most_characters": reading.most_characters}
 
 
@@ -93,4 +93,5 @@ def seconds_of_a_trial(search: Search) -> float:
     epochs = spaces.stored(search.space).get("epochs")
     mean = told["epochs"] if epochs is None else epochs.middle()
     reading = estimates.Reading(told["most_characters"], round(mean))
-    return estimates.seconds_of(search.corpus.characters, tier, reading)
+    pace = machines.pace(tier, None if search.start is None else search.start.network)
+    return estimates.seconds_of(search.corpus.characters, tier, reading, pace=pace)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import cast
 
 from django.conf import settings
@@ -27,7 +28,7 @@ from models_app.bases import services as bases
 from models_app.bots import versions
 from models_app.bots.errors import ModelError
 from models_app.bots.naming import NameTaken
-from models_app.bots.rows import Tier
+from models_app.bots.rows import Tier, TrainedModel
 from models_app.search import bots, pictures
 from models_app.search import services as searches
 from models_app.search import space as spaces
@@ -36,7 +37,7 @@ from models_app.search.how import DEFAULT_TRIALS
 from models_app.search.outlook import outlook_of, with_trials
 from models_app.search.rows import Search
 from models_app.search.table import Table, as_csv
-from models_app.training import estimates, planning, starting_points, tiers
+from models_app.training import estimates, machines, planning, starting_points
 from tweets.corpora.errors import CorpusError
 from tweets.models import Corpus
 from tweets.pages.views import corpus_or_404
@@ -176,7 +177,7 @@ def start_search(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
             (tier.label, (spaces.SHIPPED / f"{bots.USUAL[tier]}.toml").read_text(encoding="utf-8"))
             for tier in dict.fromkeys(Tier(model.tier) for model in known)
         ],
-        "takes": _takes(corpus),
+        "takes": _takes(corpus, starts.offer.bases),
         "earlier": [(search, outlook_of(search)) for search in earlier[:EARLIER]],
     }
     return render(request, "models_app/new_search.html", context, status=400 if form.is_bound else 200)
@@ -240,11 +241,11 @@ def _page(
     return render(request, "models_app/search.html", context, status=200 if refused is None else 400)
 
 
-def _takes(corpus: Corpus) -> str:
-    """Return about how long a search with the usual number of trials takes for the first tier offered; "" if none."""
-    offered = tiers.offered()
+def _takes(corpus: Corpus, offered: Sequence[TrainedModel]) -> str:
+    """Return about how long a search with the usual number of trials takes for the first base offered; "" if none."""
     if not offered or not corpus.characters:
         return ""
-    tier = offered[0]
-    seconds = estimates.seconds_of(corpus.characters, tier, planning.usual_reading(corpus, tier))
+    tier, network = Tier(offered[0].tier), offered[0].network
+    reading = planning.usual_reading(corpus, tier, network=network)
+    seconds = estimates.seconds_of(corpus.characters, tier, reading, pace=machines.pace(tier, network))
     return lasting(60 * round(seconds * DEFAULT_TRIALS / 60)) if seconds > 3 else ""

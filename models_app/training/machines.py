@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import reduce
 from operator import or_
 from statistics import median
-from typing import Final
+from typing import Any, Final
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -16,16 +16,20 @@ from django.utils import timezone
 from botfactory.jobs import processes
 from botfactory.ops.machine import memory
 from models_app.bots.rows import Tier, TrainedModel
+from models_app.ml.networks.llama.config import LlamaConfig
+from models_app.ml.training.adapters.memory import products_per_symbol
 from models_app.training.rows import TrainingMachine
 
 #: The assumed speed of two cores before any measurement, in characters per second. Quick: they reach 13,300 to 31,000
 #: with a base of bytes (docs/benchmarks.md), and 1.5 to 1.8 times as many with one of tokens and two layers; each
 #: further layer, about 0.8 times that. Fluent: about 400 symbols of 4 characters, if the processor multiplies bfloat16.
 TYPICAL_SPEED: Final[Mapping[Tier, float]] = {Tier.QUICK: 21_000.0, Tier.FLUENT: 1_600.0}
-#: Only quick trainings are measured beforehand. A fluent one takes as long for a character as a quick one for so many
-#: products by weights: 25.9 million were measured with a base of bytes, 25.5 and 26.6 with ones of tokens
-#: (docs/fluent.md).
+#: Only quick trainings are measured beforehand. A fluent one from SmolLM2-135M takes as long for a character as a quick
+#: one for so many products by weights: 25.9 million were measured with a base of bytes, 25.5 and 26.6 with ones of
+#: tokens (docs/fluent.md). With another model, it takes longer by its own products.
 FLUENT_PRODUCTS: Final = 25.7e6
+#: The products of a symbol with SmolLM2-135M.
+SMOLLM2_PRODUCTS: Final = 134_479_872
 #: The number of recent trainings to judge the speed by.
 LAST: Final = 5
 FORGOTTEN: Final = timedelta(days=90)
@@ -66,38 +70,51 @@ def known() -> list[TrainingMachine]:
     return list(TrainingMachine.objects.order_by("-measured_at"))
 
 
-def pace(tier: Tier = Tier.QUICK) -> Pace:
+def pace(tier: Tier = Tier.QUICK, network: Mapping[str, Any] | None = None) -> Pace:
     """Return how fast a training of this tier is: the median of the last ones, else what was measured.
 
     Only quick trainings are measured and prepared in advance. The speed of fluent ones follows from that measurement.
+    `network`: of the fluent base; without it, SmolLM2-135M.
     """
-    return paces([tier], known())[tier]
+    return paces({tier: network}, known())[tier]
 
 
 def measured_speed(tier: Tier) -> float:
     """Return the characters per second of a training of this tier's shipped base, by the measurement alone.
 
-    Recent trainings may have been of other bases. Without a measurement, it's the speed of a typical machine.
+    Without a measurement, it's the speed of a typical machine.
     """
     return _measured(tier, TrainingMachine.objects.order_by("-measured_at").first())
 
 
-def paces(tiers: Collection[Tier], machines: list[TrainingMachine]) -> dict[Tier, Pace]:
-    """Return the pace of each of these tiers, by one query. `machines`: those that are `known`."""
+def times_as_long(network: Mapping[str, Any] | None) -> float:
+    """Return how many times as long as with SmolLM2-135M a fluent training takes with this network.
+
+    That's by their products by weights (`benchmarks.sizes`). Nobody has measured how much faster smaller networks are,
+    so they take as long.
+    """
+    if network is None or network.get("kind") != "llama":
+        return 1.0
+    return max(1.0, products_per_symbol(LlamaConfig.from_dict(dict(network))) / SMOLLM2_PRODUCTS)
+
+
+def paces(networks: Mapping[Tier, Mapping[str, Any] | None], machines: list[TrainingMachine]) -> dict[Tier, Pace]:
+    """Return the pace of each of these tiers with this network, by one query. `machines`: those that are `known`."""
     machine = next(iter(machines), None)
-    ended: dict[str, list[float]] = {tier: [] for tier in tiers}
-    for tier, speed in _recent(tiers).values_list("tier", "characters_per_second"):
-        ended[tier].append(speed or 0.0)
+    ended: dict[str, list[float]] = {tier: [] for tier in networks}
+    for tier, speed, learned in _recent(networks).values_list("tier", "characters_per_second", "network"):
+        # As if it had been of SmolLM2-135M, or a quick one.
+        ended[tier].append((speed or 0.0) * times_as_long(learned))
     return {
         tier: Pace(
-            median(ended[tier]) if ended[tier] else _measured(tier, machine),
+            (median(ended[tier]) if ended[tier] else _measured(tier, machine)) / times_as_long(network),
             is_prepared=tier == Tier.QUICK and machine is not None,
         )
-        for tier in tiers
+        for tier, network in networks.items()
     }
 
 
-def _recent(tiers: Collection[Tier]) -> QuerySet[TrainedModel]:
+def _recent(tiers: Iterable[Tier]) -> QuerySet[TrainedModel]:
     """Return the last few models of each tier whose speed is known."""
     measured = TrainedModel.objects.filter(characters_per_second__gt=0).order_by("-created_at")
     return measured.filter(reduce(or_, (Q(pk__in=measured.filter(tier=tier).values("pk")[:LAST]) for tier in tiers)))

@@ -27,7 +27,7 @@ from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS, FineTuneConfig, default
 from models_app.ml.errors import BadSetting
 from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.sharing.rights import may_go_on_from
-from models_app.training import estimates, language_advice, step_memory, tier_recipes, tiers
+from models_app.training import estimates, language_advice, machines, step_memory, tier_recipes, tiers
 from tweets.corpora import idle, learning
 from tweets.corpora.errors import CorpusError
 from tweets.models import Corpus
@@ -207,15 +207,20 @@ def plan(
     """Return what `fine_tune` would queue for these arguments, with the same errors. Queues nothing."""
     require_possible(corpus, start)
     config = _chosen(corpus, start, epochs, minutes, seed or 0, settings or {})
-    tier = Tier(start.tier)
-    seconds = _seconds(corpus, tier, config.as_dict(), config.epochs)
+    seconds = _seconds(corpus, start, config.as_dict(), config.epochs)
     return Plan(start, config, seconds, ahead_of_new(owner), language_advice.warning_for(corpus, start))
 
 
-def usual_reading(corpus: Corpus, tier: Tier, minutes: int | None = None) -> estimates.Reading:
-    """Return what a training reads if nobody chooses its epochs: a fluent one what fits into its minutes."""
+def usual_reading(
+    corpus: Corpus, tier: Tier, minutes: int | None = None, network: Mapping[str, Any] | None = None
+) -> estimates.Reading:
+    """Return what a training reads if nobody chooses its epochs: a fluent one what fits into its minutes.
+
+    `network`: of the fluent base, else SmolLM2-135M.
+    """
     if tier == Tier.FLUENT:
-        return estimates.reading_within(minutes or DEFAULT_MINUTES, corpus.characters)
+        pace = machines.pace(tier, network)
+        return estimates.reading_within(minutes or DEFAULT_MINUTES, corpus.characters, pace=pace)
     return estimates.Reading(0, default_epochs(corpus))
 
 
@@ -252,7 +257,7 @@ def _chosen(
         require_minutes(minutes, epochs, tier)
     if epochs is not None:
         require_epochs(epochs, tier)
-    reading = usual_reading(corpus, tier, minutes) if epochs is None else estimates.Reading(0, epochs)
+    reading = usual_reading(corpus, tier, minutes, start.network) if epochs is None else estimates.Reading(0, epochs)
     traits = {**traits_of(start.network), "most_characters": reading.most_characters}
     return _by_recipe(learned(corpus), reading.epochs, seed, settings, tier, **traits)
 
@@ -346,10 +351,10 @@ def config_from(chosen: Mapping[str, Any]) -> Config:
     return AdapterConfig.from_dict(values) if values.get("kind") == "adapter" else FineTuneConfig.from_dict(values)
 
 
-def _seconds(corpus: Corpus, tier: Tier, chosen: Mapping[str, Any], epochs: int) -> float:
-    """Return about how long a training with these settings takes."""
-    reading = estimates.Reading(int(chosen.get("most_characters", 0)), epochs)
-    return estimates.seconds_of(corpus.characters, tier, reading)
+def _seconds(corpus: Corpus, start: TrainedModel, chosen: Mapping[str, Any], epochs: int) -> float:
+    """Return about how long a training from this model with these settings takes."""
+    reading, tier = estimates.Reading(int(chosen.get("most_characters", 0)), epochs), Tier(start.tier)
+    return estimates.seconds_of(corpus.characters, tier, reading, pace=machines.pace(tier, start.network))
 
 
 def needs(job: Job) -> dict[str, int]:
@@ -358,7 +363,7 @@ def needs(job: Job) -> dict[str, int]:
     start = TrainedModel.objects.filter(pk=job.arguments["start"]).first()
     if corpus is None or start is None:
         return {}  # the job itself reports what's missing
-    seconds = _seconds(corpus, Tier(start.tier), job.arguments.get("chosen", {}), job.arguments["epochs"])
+    seconds = _seconds(corpus, start, job.arguments.get("chosen", {}), job.arguments["epochs"])
     return {
         "models": 1,
         TRAINING_MINUTES: math.ceil(seconds / 60),

@@ -14,12 +14,13 @@ from botfactory.words.translation import translated
 from models_app.bots import versions
 from models_app.bots.rows import Tier, TrainedModel
 from models_app.ml.networks.llama.config import LlamaConfig
+from models_app.ml.training.adapters import memory
 from models_app.training.rows import TrainingMachine
 
-#: The pretrained model that the figures come from, SmolLM2-135M.
-PARAMETERS: Final = 134_515_008
-#: Bytes of memory that a machine needs to train a fluent bot from it.
+#: Bytes of memory that a machine needs at least to train fluent bots: those for SmolLM2-135M.
 NEEDED_MEMORY: Final = 4 * 10**9
+#: Bytes of all that runs beside the training and the writer: web processes, broker, database and the system.
+OTHERS: Final = 1_600_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +76,17 @@ def _why_not_fluent(
 def too_large(base: TrainedModel, machines: Iterable[TrainingMachine] | None = None) -> str:
     """Return why this machine lacks the memory to train from a fluent base, as a sentence, or "" if it doesn't."""
     if settings.FLUENT == "auto":
-        memory, needed = training_memory(machines), needed_memory(base)
-        if memory is not None and memory < needed:
+        there, needed = training_memory(machines), needed_memory(base)
+        if there is not None and there < needed:
             sentence = _("This machine has %(memory)s GB of memory; fluent bots need %(needed)s GB.")
-            return sentence % {"memory": gigabytes(memory), "needed": gigabytes(needed)}
+            return sentence % {"memory": gigabytes(there), "needed": gigabytes(needed)}
     return ""
 
 
 def needed_memory(base: TrainedModel) -> int:
     """Return about how many bytes of memory a machine needs to train a bot from this fluent base."""
-    parameters = LlamaConfig.from_dict(base.network).parameters
-    return max(NEEDED_MEMORY, round(NEEDED_MEMORY * parameters / PARAMETERS))
+    config = LlamaConfig.from_dict(base.network)
+    return max(NEEDED_MEMORY, memory.bytes_to_train(config) + memory.bytes_to_write(config) + OTHERS)
 
 
 def training_memory(machines: Iterable[TrainingMachine] | None = None) -> int | None:

@@ -37,7 +37,7 @@ class Command(ProductCommand):
             f"{model.name} is here: {facts.parameters:,} parameters, licence {facts.licence or 'unknown'}. Writing "
             f"takes about {facts.memory_to_write / 10**9:.1f} GB of memory. Training needs about "
             f"{facts.memory_to_train / 10**9:.1f} GB; the expected speed on an idle machine is about "
-            f"{facts.characters_per_second:,.0f} characters per second. These are estimates, scaled from SmolLM2-135M."
+            f"{facts.characters_per_second:,.0f} characters per second. These are estimates."
         )
         self.stdout.write(
             "New fluent bots start from it."

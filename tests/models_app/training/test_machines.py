@@ -11,9 +11,9 @@ from botfactory.accounts.models import User
 from botfactory.jobs import processes
 from models_app.bases import adding
 from models_app.bots.rows import Tier, TrainedModel
-from models_app.ml.networks.llama.config import LlamaConfig
-from models_app.training import estimates, machines, tiers
+from models_app.training import estimates, machines, planning
 from models_app.training.rows import TrainingMachine
+from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -66,12 +66,43 @@ def _expected(model: TrainedModel) -> float:
     return adding.facts_of(model, machines.measured_speed(Tier.FLUENT)).characters_per_second
 
 
-def test_what_is_expected_of_another_base_is_what_was_measured_scaled_by_its_size(fluent: TrainedModel) -> None:
-    smaller = tiers.PARAMETERS / LlamaConfig.from_dict(fluent.network).parameters
-    typical = machines.TYPICAL_SPEED[Tier.FLUENT] * smaller
-    assert _expected(fluent) == pytest.approx(typical)
+#: SmolLM2-360M's, and its products by those of SmolLM2-135M.
+LARGER = {"layers": 32, "width": 960, "heads": 15, "kv_heads": 5, "head_size": 64, "hidden": 2560, "symbols": 49_152}
+LONGER = 361_758_720 / 134_479_872
+
+
+def test_what_is_expected_of_another_base_is_what_was_measured_scaled_by_its_products(fluent: TrainedModel) -> None:
+    typical = machines.TYPICAL_SPEED[Tier.FLUENT]
+    assert _expected(fluent) == pytest.approx(typical), "smaller models aren't said to be faster"
+    fluent.network |= LARGER
+    assert _expected(fluent) == pytest.approx(typical / LONGER)
     machines.note(4_000, products_per_symbol=0.09 * machines.FLUENT_PRODUCTS)
-    assert _expected(fluent) == pytest.approx(2_000 * 2 * 0.09 * smaller)
+    assert _expected(fluent) == pytest.approx(2_000 * 2 * 0.09 / LONGER)
+
+
+def test_trainings_of_one_base_tell_how_long_those_of_another_take(alice: User, fluent: TrainedModel) -> None:
+    larger = {**fluent.network, **LARGER}
+    values: dict[str, Any] = {"owner": alice, "directory": "none", "sha256": "0" * 64, "tier": Tier.FLUENT}
+    TrainedModel.objects.create(name="Small", characters_per_second=2_000, network=fluent.network, **values)
+    assert machines.pace(Tier.FLUENT).speed == machines.pace(Tier.FLUENT, fluent.network).speed == 2_000
+    assert machines.pace(Tier.FLUENT, larger).speed == pytest.approx(2_000 / LONGER)
+    TrainedModel.objects.all().delete()
+    TrainedModel.objects.create(name="Large", characters_per_second=700, network=larger, **values)
+    assert machines.pace(Tier.FLUENT, larger).speed == pytest.approx(700)
+    assert machines.pace(Tier.FLUENT).speed == pytest.approx(700 * LONGER)
+
+
+def test_a_training_from_a_larger_base_reads_less_in_the_same_time(
+    alice: User, corpus: Corpus, fluent: TrainedModel
+) -> None:
+    Corpus.objects.filter(pk=corpus.pk).update(characters=2_000_000)
+    corpus.refresh_from_db()
+    usual = planning.plan(owner=alice, corpus=corpus, start=fluent, minutes=10)
+    fluent.network |= LARGER
+    larger = planning.plan(owner=alice, corpus=corpus, start=fluent, minutes=10)
+    read = [plan.config.as_dict()["most_characters"] for plan in (usual, larger)]
+    assert read[0] > 2 * read[1] > 0
+    assert usual.seconds == pytest.approx(600, rel=0.05) and larger.seconds == pytest.approx(600, rel=0.05)
 
 
 def test_the_median_of_the_last_trainings_replaces_what_was_measured(alice: User) -> None:

@@ -188,7 +188,7 @@ def test_a_training_from_a_base_of_tokens_reads_windows_of_tokens(corpus: Corpus
     planned = planning.plan(owner=corpus.owner, corpus=corpus, start=base).config
     assert isinstance(planned, FineTuneConfig) and planned.sequence_length == 32
     # The page shows the same beside the field.
-    course = Course.of(corpus, Tier.QUICK, machines.paces([Tier.QUICK], [])[Tier.QUICK], base.network)
+    course = Course.of(corpus, Tier.QUICK, machines.paces({Tier.QUICK: None}, [])[Tier.QUICK], base.network)
     assert course.automatic["sequence_length"] == 32
 
 

@@ -15,6 +15,8 @@ SYMBOLS_PER_POINT: Final = 12_000
 MIN_POINTS, MAX_POINTS = 3, 8
 #: With at most so many characters, two readings of all posts are better than one (docs/fluent.md).
 MAX_READ_TWICE: Final = 40_000
+#: Logits exist for this many places at a time: 50 MB for 49,152 symbols.
+CHUNK: Final = 256
 #: Characters in a symbol of posts, about: measured on the personas (docs/fluent.md).
 CHARACTERS_PER_SYMBOL: Final = 4.0
 

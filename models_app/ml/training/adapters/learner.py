@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -17,11 +17,10 @@ from models_app.ml.networks.llama.network import HIDDEN, LlamaNetwork, adapter_v
 from models_app.ml.training.optimizers import optimizer
 from models_app.ml.training.tf_threads import microbatches, share_out
 
+from .config import CHUNK
 from .packing import PackedBatch
 
 Arrays = dict[str, NDArray[Any]]
-#: Logits exist for this many places at a time: 50 MB for 49,152 symbols.
-CHUNK: Final = 256
 
 
 class AdapterLearner:
