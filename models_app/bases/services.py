@@ -44,6 +44,8 @@ EVALUATE_BASES: Final = "evaluate_bases"
 POST_FILES: Final = (".txt", ".txt.xz", ".txt.gz")
 #: The fraction of a job's time limit for pure training; start-up and validations come on top.
 TRAINING_SHARE: Final = 0.8
+#: The minutes of a training that adapts a pretrained model to posts, unless somebody chooses others.
+ADAPTING_MINUTES: Final = 90
 #: The settings of a training that can be changed, besides its length.
 SETTINGS: Final = (
     "batch_size",
@@ -199,6 +201,31 @@ def post_files() -> list[str]:
     names = (path.relative_to(root) for path in found)
     # A preparation that hasn't ended works in a hidden folder.
     return sorted(name.as_posix() for name in names if not any(part.startswith(".") for part in name.parts))
+
+
+def prepared_corpus() -> tuple[str, str]:
+    """Return the training and validation file of the newest corpus of `prepare_corpus`; "" without one."""
+    root, names = Path(site.TRAINING_DIR), post_files()
+    found = [
+        (train, validation)
+        for train in names
+        if Path(train).name.startswith("train.")
+        and (validation := str(Path(train).with_name(Path(train).name.replace("train", "validation", 1)))) in names
+    ]
+    return max(found, key=lambda pair: (root / pair[0]).stat().st_mtime, default=("", ""))
+
+
+def adapting(model: TrainedModel) -> dict[str, Any]:
+    """Return what the form of a training begins with that adapts a base model to posts."""
+    train, validation = prepared_corpus()
+    longest = site.JOB_TIME_LIMIT_MINUTES * TRAINING_SHARE
+    return {
+        "name": f"{model.name[:60]} adapted",
+        "start": str(model.pk),
+        "learn_from": [train] if train else [],
+        "validation": validation,
+        "minutes": min(ADAPTING_MINUTES, int(longest)),
+    }
 
 
 def file_named(name: str) -> Path:

@@ -190,7 +190,7 @@ def upload_base(request: HttpRequest) -> HttpResponse:
 def train_base(request: HttpRequest) -> HttpResponse:
     user = _require(bases.may_add, request)
     _take_in()
-    form = TrainBaseForm(*_sent(request), user=user)
+    form = TrainBaseForm(*_sent(request), user=user, initial=_adapting(request.GET.get("adapt", "")))
     if form.is_valid():
         try:
             return redirect(bases.train(by=user, **form.asked()))
@@ -199,6 +199,14 @@ def train_base(request: HttpRequest) -> HttpResponse:
     return _form(
         request, form, _("Train a base model"), _("Train"), parts=form.parts(), directory=settings.TRAINING_DIR
     )
+
+
+def _adapting(model_id: str) -> dict[str, Any]:
+    """Return what the form begins with if it's opened to adapt a base model."""
+    try:
+        return bases.adapting(bases.version(uuid.UUID(model_id)))
+    except (ValueError, TrainedModel.DoesNotExist):
+        return {}
 
 
 @require_http_methods(["GET", "POST"])

@@ -177,6 +177,12 @@ class TrainedModel(models.Model):
         return traits["kind"] == "llama" or traits["tokens"]
 
     @property
+    def is_adapted(self) -> bool:
+        """Return whether it has learned posts. A pretrained model that was added as it is hasn't."""
+        is_first = self.tier == Tier.FLUENT and self.origin == self.Origin.UPLOADED
+        return not is_first or "minutes" in self.training
+
+    @property
     def losses(self) -> list[float]:
         """Return the validation loss after each epoch, or after each part for a fluent bot."""
         return [epoch["validation_loss"] for epoch in self.history if epoch.get("validation_loss") is not None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ from tests.conftest import signed_in
 from tests.fakes.hub_server import COMMIT, REPOSITORY, HubServer
 from tests.models_app import tiny_llama
 from tests.models_app.bases.test_adding import folders
+from tests.models_app.conftest import import_posts
 from tests.product import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -395,3 +397,42 @@ def test_the_terminal_continues_a_download_that_was_interrupted(server: HubServe
     assert told["name"] == "Tiny-1M" and told["commit"] == COMMIT
     assert len(server.asked(f"/{REPOSITORY}/resolve/{COMMIT}/tokenizer.json")) == 1
     assert Path(site.CHECKPOINTS_DIR, "pretrained").is_dir()
+
+
+def test_one_button_adapts_a_model_on_the_newest_prepared_corpus(
+    server: HubServer, admin: User, alice: User, settings: LazySettings, tmp_path: Path
+) -> None:
+    settings.TRAINING_DIR = tmp_path / "training"
+    model = TrainedModel.objects.get(pk=got(admin).result["model"])
+    desk = signed_in(admin)
+    button = f'href="/admin/base-models/train?adapt={model.pk}"'
+    page = desk.get("/admin/base-models/").content.decode()
+    assert button in page and "not adapted to posts: bots learn from it as it is" in page
+    empty = desk.get("/admin/base-models/train", {"adapt": str(model.pk)}).context["form"]
+    assert empty["start"].value() == str(model.pk) and not empty["learn_from"].value()
+    for age, name in enumerate(("newer", "older")):
+        for part in ("train", "validation"):
+            path = tmp_path / "training" / name / f"{part}.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("A post.\n" * 20)
+            os.utime(path, (10**9 - age, 10**9 - age))
+    form = desk.get("/admin/base-models/train", {"adapt": str(model.pk)}).context["form"]
+    sent = {field.name: field.value() for field in form if field.value() not in (None, "")}
+    answer = desk.post("/admin/base-models/train", sent)
+    assert answer.status_code == 302, answer.content
+    asked = Job.objects.get(kind=bases.TRAIN_BASE).arguments
+    assert (asked["start"], asked["files"], asked["validation"], asked["budget"], asked["name"]) == (
+        str(model.pk),
+        ["newer/train.txt"],
+        "newer/validation.txt",
+        {"minutes": bases.ADAPTING_MINUTES},
+        "Tiny-1M adapted",
+    )
+    # Until then, the page for a new bot says that it learns from the model as it is.
+    bases.promote(model, by=admin)
+    posts = f"/corpora/{import_posts(alice).pk}/"
+    assert "It hasn’t learned any posts yet" in signed_in(alice).get(posts).content.decode()
+    TrainedModel.objects.filter(pk=model.pk).update(training={"minutes": 90.0})
+    assert "It hasn’t learned any posts yet" not in signed_in(alice).get(posts).content.decode()
+    assert button not in desk.get("/admin/base-models/").content.decode()
+    assert desk.get("/admin/base-models/train", {"adapt": "x"}).status_code == 200
