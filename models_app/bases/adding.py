@@ -1,4 +1,4 @@
-"""Base models from files of others: a pretrained Llama, as GGUF or from Hugging Face."""
+"""Base models from files of others: a pretrained model, as GGUF or from Hugging Face."""
 
 from __future__ import annotations
 

@@ -25,13 +25,12 @@ _ENDINGS: Final = (adding.SUFFIX, ".zip")
 
 
 class UploadForm(forms.Form):
-    """A base model to upload: one trained by Bot Factory, or a GGUF file of a pretrained Llama."""
+    """A base model to upload: one trained by Bot Factory, or a GGUF file of a pretrained model."""
 
     archive = forms.FileField(
         label=gettext_lazy("ZIP or GGUF file"),
         help_text=gettext_lazy(
-            "A ZIP with config.json and weights.safetensors, or a .gguf file of a language model of the Llama "
-            "architecture."
+            "A ZIP with config.json and weights.safetensors, or a .gguf file of a Llama, Qwen3 or dense Granite."
         ),
     )
     name = forms.CharField(
