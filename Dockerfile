@@ -21,10 +21,11 @@ COPY manage.py ./
 COPY botfactory botfactory
 COPY tweets tweets
 COPY models_app models_app
+COPY publishing publishing
 COPY templates templates
 COPY locale locale
 COPY static static
-RUN python -m compileall -q botfactory tweets models_app
+RUN python -m compileall -q botfactory tweets models_app publishing
 COPY checkpoints checkpoints
 COPY docker-entrypoint.sh /usr/local/bin/
 RUN useradd --create-home --uid 1000 botfactory && mkdir -p /data && chown botfactory /data

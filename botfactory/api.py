@@ -31,10 +31,11 @@ from models_app.api import (
 )
 from models_app.api import kept_posts as kept_api
 from models_app.api import sharing as gallery_api
+from publishing import api as publishing
 from tweets.api import corpora, reading
 
 DESCRIPTION: Final = """\
-Programs can import posts, train, search, write, keep and share posts and bots with this API.
+Programs can import posts, train, search, write, keep, publish and share posts and bots with this API.
 
 Send an API token in the header `Authorization: Bearer TOKEN`. Create one under `/tokens/`. A signed-in browser
 session also works, with its CSRF token. Errors are `{"error": {"code", "message", "param"}}`, and lists are
@@ -61,6 +62,9 @@ api.add_router("/models", joined(models.router, bases.router, evaluation.router,
 api.add_router("/searches", searches.router)
 api.add_router("/generations", generation.router)
 api.add_router("/kept", kept_api.router)
+api.add_router("/queues", publishing.queues)
+api.add_router("/proposals", publishing.proposals)
+api.add_router("/publications", publishing.publications)
 api.add_router("/gallery", gallery_api.gallery)
 api.add_router("/shared", gallery_api.shared)
 

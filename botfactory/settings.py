@@ -105,6 +105,7 @@ INSTALLED_APPS = [
     "botfactory.webhooks",
     "tweets",
     "models_app",
+    "publishing",
     "botfactory.your_data",
     "channels",
     "corsheaders",
@@ -266,6 +267,8 @@ WEBHOOK_PRIVATE_SERVERS = env_servers("WEBHOOK_PRIVATE_SERVERS")
 # Sharing, unless the administrator has decided otherwise (accounts.HouseRules)
 PUBLIC_SHARING = env_bool("PUBLIC_SHARING", True)
 OPEN_GALLERY = env_bool("OPEN_GALLERY", False)
+# Whether people may publish posts of bots without the label that says that a bot wrote them
+UNLABELLED_POSTS = env_bool("UNLABELLED_POSTS", False)
 
 # Posts
 # What each network's description asks for, such as X_BEARER_TOKEN: see `settings` and `needs` in tweets/sources
@@ -396,7 +399,7 @@ LOGGING = {
     "loggers": {
         **{
             name: {"level": LOG_LEVEL, "handlers": ["console"], "propagate": False}
-            for name in ("botfactory", "tweets", "models_app", "django")
+            for name in ("botfactory", "tweets", "models_app", "publishing", "publishing", "django")
         },
         "botfactory.access": {"level": "INFO"},
         # Any scanner causes these.

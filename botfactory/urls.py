@@ -35,4 +35,5 @@ urlpatterns = [
     re_path(r"^api/v1(?:/.*)?$", api_not_found),
     path("api/<path:handle>", tweet_server.newest_posts, name="newest_posts"),
     path("", include("models_app.urls")),
+    path("", include("publishing.urls")),
 ]

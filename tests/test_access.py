@@ -23,11 +23,14 @@ from models_app.bots.rows import TrainedModel
 from models_app.writing.keeping import reports
 from models_app.writing.keeping import services as keeping
 from models_app.writing.rows import Generation
+from publishing.models import Publication
+from publishing.queue import connecting
 from tests.conftest import signed_in
 from tests.models_app.conftest import base as base
 from tests.models_app.conftest import corpus as corpus
 from tests.models_app.conftest import untrained
 from tests.models_app.search.searching import search_for
+from tests.publishing.helpers import TEXTS, approve, propose
 from tests.routes import filled, routes
 from tweets.models import Corpus
 
@@ -57,6 +60,24 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/generations/{generation}/report": (404, 404),
     "/kept/{kept}/remove": (405, 302),
     "/reports/{report}/close": (405, 302),
+    "/models/{model}/publish/": (200, 405),
+    "/models/{model}/publish/write": (405, 302),
+    "/models/{model}/publish/settings": (405, 400),
+    "/models/{model}/publish/feed": (405, 302),
+    "/models/{model}/publish/connect/bluesky": (200, 400),
+    "/models/{model}/publish/connect/mastodon": (200, 400),
+    "/accounts-of-bots/{account}/renew": (405, 302),
+    "/accounts-of-bots/{account}/mark": (405, 302),
+    "/proposals/{proposal}/approve": (405, 302),
+    # It's approved by now.
+    "/proposals/{proposal}/reject": (405, 400),
+    # It isn't posted.
+    "/proposals/{proposal}/recall": (405, 400),
+    "/proposals/{proposal}/back": (405, 302),
+    "/publications/{publication}/again": (405, 302),
+    "/models/{model}/publish/stop": (405, 302),
+    "/models/{model}/publish/recall": (405, 302),
+    "/accounts-of-bots/{account}/disconnect": (405, 302),
     # Last of those of a generation, because it's gone then.
     "/generations/{generation}/delete": (405, 302),
     "/corpora/{corpus}/instant": (405, 302),
@@ -161,6 +182,9 @@ OPEN_PAGES: dict[str, int] = {
     "/words/{language}.{digest}.js": 404,
     "/shared/{link}/": 404,
     "/shared/{link}/preview.png": 404,
+    "/feeds/{link}.rss": 404,
+    "/feeds/{link}.atom": 404,
+    "/feeds/{link}.json": 404,
     "/accounts/login/": 200,
     "/accounts/signup/": 200,
     "/accounts/inactive/": 200,
@@ -187,6 +211,9 @@ BY_TOKEN = {"/api/{handle}"}
 FILES = {
     "/gallery/{model}/preview.png",
     "/jobs/{job}/events",
+    "/feeds/{link}.rss",
+    "/feeds/{link}.atom",
+    "/feeds/{link}.json",
     "/corpora/{corpus}/export",
     "/searches/{search}/trials.csv",
     "/kept/export",
@@ -216,7 +243,13 @@ def ids(corpus: Corpus, model: TrainedModel, base: TrainedModel) -> dict[str, uu
     guest = User.objects.create(username="guest", password="!")
     of_guest = Generation.objects.create(model=model, owner=guest, posts=["A bad post."], seconds=1)
     report = reports.report(generation=of_guest, number=0, reason="other")
+    feed = connecting.connect(model, "feed", {})
+    missed = Publication.objects.get(proposal=approve(model, TEXTS[1]))
+    Publication.objects.filter(pk=missed.pk).update(state="missed")
     return {
+        "account": feed.pk,
+        "proposal": propose(model).pk,
+        "publication": missed.pk,
         "job": model.job_id,
         "corpus": corpus.pk,
         "model": model.pk,

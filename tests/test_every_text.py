@@ -26,6 +26,8 @@ from models_app.search.rows import Search
 from models_app.sharing import rights as sharing
 from models_app.writing.keeping.rows import KeptPost
 from models_app.writing.rows import Generation
+from publishing.models import Proposal
+from publishing.rules import labels
 from tests import pseudo
 from tests.conftest import PASSWORD, signed_in
 from tests.models_app.conftest import base as base
@@ -59,9 +61,10 @@ NAMES = re.compile(
     r"(· )?\[?Bot Factory\]?|https?://\S+|/\S+|[0-9a-f]{12,64}|@[\w.@]+|\.[\w.]+(, \.[\w.]+)*|sha256|"
     r"(HuggingFaceTB|Qwen)/\S+|apache-2\.0|"
     r"glr|lstm|Muon|Adam|utf8-bytes|glr \d x \d+|base|default|train|A token|(· )?read, write( ·)?|"
+    r"RSS|ATOM|JSON|UTC|[A-Z]\w+(/[\w -]+)+|name\.bsky\.social|xxxx(-xxxx){3}|Bluesky|Mastodon|"
     r"(Korpuso|Roboto)( · Bot Factory)?|job\.failed|English|Deutsch|Esperanto|Marks"
 )
-OURS = ("botfactory", "tweets", "models_app")
+OURS = ("botfactory", "tweets", "models_app", "publishing")
 LETTERS = re.compile(r"[^\W\d_]{2,}")
 #: Heads of columns, labels, and how many rows there are.
 NAMES_OF_FIELDS = re.compile(r'<(?:th scope="col"|label|p class="paginator")[^>]*>(.*?)</(?:th|label|p)>', re.DOTALL)
@@ -102,6 +105,9 @@ def wrong(reader: pseudo.Reader) -> list[str]:
     }
     written = [post for generation in Generation.objects.all() for post in generation.posts]
     written += KeptPost.objects.values_list("text", flat=True)
+    written += Proposal.objects.values_list("text", flat=True)
+    # In the bot's language, whoever looks.
+    written += [f"{labels.usual_label(made)}{end}" for made in TrainedModel.objects.all() for end in ("", ":")]
     for made in TrainedModel.objects.all():
         written += [without(sample) for epoch in made.history for sample in epoch.get("samples", [])]
         written += sharing.openings_of(made)

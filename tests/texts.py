@@ -23,7 +23,7 @@ KEYWORDS: Final[dict[str, tuple[int | None, int, int | None]]] = {
     **dict.fromkeys(("npgettext", "npgettext_lazy"), (0, 1, 2)),
 }
 _CALL: Final = re.compile(rf"\b(?:{'|'.join(KEYWORDS)})\(")
-_ROOTS: Final = ("botfactory", "models_app", "tweets")
+_ROOTS: Final = ("botfactory", "models_app", "publishing", "tweets")
 
 
 def of_python_and_templates() -> set[Key]:

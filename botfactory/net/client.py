@@ -70,7 +70,7 @@ class Client:
         sent = {**headers, "Accept-Encoding": "gzip"}
         for _ in range(_MAX_REDIRECTS + 1):
             parts = self._checked(url)
-            answer = self._ask("GET", parts, sent, None, deadline)
+            answer = self._ask("GET", parts, sent, None, deadline, reads_body=True)
             location = answer.headers.get("location")
             if answer.status not in _REDIRECTS or not location:
                 return answer
@@ -99,7 +99,16 @@ class Client:
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Return the answer to a POST without its body, which isn't read. Follows no redirect. Raises as `get`."""
         deadline = time.monotonic() + self._patience.total_seconds
-        return self._ask("POST", self._checked(url), headers, body, deadline)
+        return self._ask("POST", self._checked(url), headers, body, deadline, reads_body=False)
+
+    def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
+        """Return the answer to a request of any method, with its body. For servers that may see the secrets in it.
+
+        Follows no redirect, so the secrets go nowhere else. Raises as `get`.
+        """
+        deadline = time.monotonic() + self._patience.total_seconds
+        sent = {**headers, "Accept-Encoding": "gzip"}
+        return self._ask(method, self._checked(url), sent, body, deadline, reads_body=True)
 
     def check(self, url: str) -> None:
         """Raise Refused for an address that isn't allowed, as far as we can tell without looking up its name."""
@@ -154,12 +163,19 @@ class Client:
             return False
 
     def _ask(
-        self, method: str, parts: SplitResult, headers: Mapping[str, str], body: bytes | None, deadline: float
+        self,
+        method: str,
+        parts: SplitResult,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        deadline: float,
+        *,
+        reads_body: bool,
     ) -> Answer:
         with self._line(parts, deadline) as (line, host), cut_off_at(deadline, line) as is_cut_off:
             try:
                 most = self._patience.max_answer_bytes
-                answer = exchange(method, parts, headers, body, line=line, host=host, most=most)
+                answer = exchange(method, parts, headers, body, line=line, host=host, most=most, reads_body=reads_body)
             except (OSError, http.client.HTTPException, zlib.error):
                 answer = None
         # Raised outside of `except`, so that only the sentence remains. A line that was cut looks like the end of an

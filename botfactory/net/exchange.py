@@ -56,14 +56,15 @@ def exchange(
     line: socket.socket,
     host: str,
     most: int,
+    reads_body: bool,
 ) -> Answer:
-    """Send the request over the line and return the answer; to a GET, with a body of at most `most` bytes.
+    """Send the request over the line and return the answer; with `reads_body`, its body of at most `most` bytes.
 
     BadAnswer for a larger or strangely packed body; OSError, HTTPException and zlib.error if the answer breaks off.
     """
     response = _asked(method, parts, headers, body, line, host)
     told = _headers(response)
-    return Answer(response.status, told, _body(response, told, host, most) if method == "GET" else b"")
+    return Answer(response.status, told, _body(response, told, host, most) if reads_body else b"")
 
 
 def begin(parts: SplitResult, headers: Mapping[str, str], *, line: socket.socket, host: str) -> Incoming:

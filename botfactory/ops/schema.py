@@ -9,7 +9,7 @@ from django.core.management.base import CommandError
 from django.db.migrations.loader import MigrationLoader
 
 #: The packages of our apps. Libraries may replace their migrations.
-_OURS: Final = frozenset({"botfactory", "tweets", "models_app"})
+_OURS: Final = frozenset({"botfactory", "tweets", "models_app", "publishing"})
 
 
 def newer_migrations(loader: MigrationLoader) -> list[str]:

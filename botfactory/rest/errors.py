@@ -61,12 +61,15 @@ SENTENCES: Final = {
 }
 #: What a stranger gets for a thing of somebody else's, as for an id that was never given out.
 _NOT_FOUND: Final = {
+    "account": gettext_lazy("There is no such account, or it isn’t yours."),
     "corpus": gettext_lazy("There is no such corpus, or it isn’t yours."),
     "generation": gettext_lazy("There is no such generation, or it isn’t yours."),
     "kept post": gettext_lazy("There is no such kept post, or it isn’t yours."),
     "job": gettext_lazy("There is no such job, or it isn’t yours."),
     "message": gettext_lazy("There is no such message, or it isn’t yours."),
     "model": gettext_lazy("There is no such model, or it isn’t yours."),
+    "proposal": gettext_lazy("There is no such proposal, or it isn’t yours."),
+    "publication": gettext_lazy("There is no such publication, or it isn’t yours."),
     "search": gettext_lazy("There is no such search, or it isn’t yours."),
     "token": gettext_lazy("There is no such token, or it isn’t yours."),
     "webhook": gettext_lazy("There is no such webhook, or it isn’t yours."),

@@ -19,6 +19,7 @@ from botfactory.your_data.packing import Packer
 from models_app.bots.rows import TrainedModel
 from models_app.ml.errors import CheckpointError
 from models_app.moving import bots, written
+from publishing import moving as publishing
 from tweets.corpora import audit, export, moving
 from tweets.models import AuditEntry, Corpus
 
@@ -53,6 +54,7 @@ def pieces_of(user: User) -> Iterator[bytes]:
     yield from packer.add(form.GAMES, written.games(user))
     yield from packer.add(form.SEARCHES, written.searches(user))
     yield from packer.add(form.REPORTS, written.reports(user))
+    yield from packer.add(form.PROPOSALS, publishing.proposals(user))
     manifest = Manifest(
         format=form.FORMAT,
         version=form.VERSION,

@@ -21,6 +21,7 @@ KEPT: Final = "kept.jsonl"
 GAMES: Final = "games.jsonl"
 SEARCHES: Final = "searches.jsonl"
 REPORTS: Final = "reports.jsonl"
+PROPOSALS: Final = "proposals.jsonl"
 #: The folders of corpora and bots. In each is a folder for each thing, named by its id.
 CORPORA: Final = "corpora"
 BOTS: Final = "bots"

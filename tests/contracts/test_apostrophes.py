@@ -43,7 +43,7 @@ def of_script(source: str) -> Iterator[str]:
 
 def texts() -> Iterator[tuple[str, str]]:
     """Yield each text for people with its file."""
-    for app in ("botfactory", "tweets", "models_app"):
+    for app in ("botfactory", "tweets", "models_app", "publishing"):
         for path in (ROOT / app).rglob("*.py"):
             yield from ((path.relative_to(ROOT).as_posix(), text) for text in of_python(path.read_text("utf-8")))
     for path in (ROOT / "templates").rglob("*.*"):

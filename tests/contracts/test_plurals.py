@@ -26,7 +26,7 @@ WITHOUT_HELPER = ROOT / "models_app" / "ml"
 FILES = [
     *(
         path
-        for app in ("botfactory", "tweets", "models_app")
+        for app in ("botfactory", "tweets", "models_app", "publishing")
         for path in (ROOT / app).rglob("*.py")
         if WITHOUT_HELPER not in path.parents
     ),

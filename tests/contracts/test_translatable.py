@@ -141,7 +141,9 @@ def test_each_text_of_an_error_of_pure_code_is_marked() -> None:
     names = families(Sentence) | families(Said)
     assert {"BadSampling", "CheckpointError", "BadArchive"} <= names
     root = Path(settings.BASE_DIR)
-    files = [path for app in ("botfactory", "tweets", "models_app") for path in (root / app).rglob("*.py")]
+    files = [
+        path for app in ("botfactory", "tweets", "models_app", "publishing") for path in (root / app).rglob("*.py")
+    ]
     found = {path.relative_to(root).as_posix(): unmarked(path.read_text(encoding="utf-8"), names) for path in files}
     assert {name: lines for name, lines in found.items() if lines} == {}
 
@@ -171,7 +173,9 @@ def test_it_finds_errors_that_are_said_in_english(body: str, lines: list[int]) -
 
 def test_an_error_that_people_see_is_translated() -> None:
     root = Path(settings.BASE_DIR)
-    files = [path for app in ("botfactory", "tweets", "models_app") for path in (root / app).rglob("*.py")]
+    files = [
+        path for app in ("botfactory", "tweets", "models_app", "publishing") for path in (root / app).rglob("*.py")
+    ]
     names = {path.relative_to(root).as_posix(): path for path in files}
     found = {
         name: said_as_it_is(path.read_text(encoding="utf-8"))
@@ -185,7 +189,7 @@ def test_each_name_in_the_administration_is_translatable() -> None:
     plain = []
     for kind in admin.site._registry:
         options = kind._meta
-        if options.app_config.name.split(".")[0] in {"botfactory", "tweets", "models_app"}:
+        if options.app_config.name.split(".")[0] in {"botfactory", "tweets", "models_app", "publishing"}:
             names: dict[str, object] = {"app": options.app_config.verbose_name}
             names |= {"one": options.verbose_name, "many": options.verbose_name_plural}
             names |= {field.name: field.verbose_name for field in options.fields if not field.auto_created}

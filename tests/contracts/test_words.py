@@ -10,7 +10,7 @@ from django.conf import settings
 
 ROOT = Path(settings.BASE_DIR)
 #: What people read: pages, scripts, messages, docs, docstrings and comments. Tests are sentences of their own.
-PLACES = ("botfactory", "tweets", "models_app", "templates", "static/js", "docs", "benchmarks")
+PLACES = ("botfactory", "tweets", "models_app", "publishing", "templates", "static/js", "docs", "benchmarks")
 FILES = ("README.md", "CHANGELOG.md", "SECURITY.md", "Dockerfile", "Makefile", "docker-compose.yml", ".env.example")
 ENDINGS = {".py", ".html", ".txt", ".js", ".md", ".yml", ".example", ""}
 #: Phrases, and words that have a plain twin. Each is searched with any white space between its words.

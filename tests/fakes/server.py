@@ -42,7 +42,10 @@ class Answer:
 
 
 class FakeServer(ABC):
-    """Answers GET and POST with `answer`, by default on a free port. `requests` lists the requests in order."""
+    """Answers GET, POST, PATCH and DELETE with `answer`, by default on a free port.
+
+    `requests` lists the requests in order.
+    """
 
     def __init__(self, port: int = 0, *, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
@@ -58,6 +61,12 @@ class FakeServer(ABC):
                 server._serve(self)
 
             def do_POST(self) -> None:
+                server._serve(self)
+
+            def do_PATCH(self) -> None:
+                server._serve(self)
+
+            def do_DELETE(self) -> None:
                 server._serve(self)
 
             def log_message(self, format: str, *args: Any) -> None:

@@ -36,9 +36,13 @@ from models_app.search.rows import Search, Trial
 from models_app.writing import generations
 from models_app.writing.keeping import services as keeping
 from models_app.writing.rows import Generation
+from publishing.models import Account, Proposal, Publication, Queue
+from publishing.queue import connecting
+from publishing.queue import services as publishing
 from tests.jobs.test_api import submit
 from tests.models_app.conftest import import_posts, untrained
 from tests.models_app.search.searching import BASE_SPACE, SPACE, search_for
+from tests.publishing.helpers import approve, propose
 from tests.tweets.helpers import run
 from tests.tweets.importing.test_text_column import TABLE
 from tweets.corpora import services as corpora
@@ -55,6 +59,7 @@ DELETING = {
     "delete_model",
     "delete_search",
     "delete_webhook",
+    "disconnect_account",
     "revoke_token",
 }
 
@@ -77,6 +82,9 @@ class World:
             "kept_id": keeping.keep(generation=written, number=0).pk,
             "webhook_id": self._webhook(),
             "search_id": self._search(),
+            "account_id": connecting.connect(model, "feed", {}).pk,
+            "proposal_id": propose(model).pk,
+            "publication_id": approve(model, f"a made-up post {uuid.uuid4()}").publications.get().pk,
         }
         self.ids["delivery_id"] = self._failed_message()
         self._job = submit(owner)
@@ -97,6 +105,12 @@ class World:
             "delete_search": self._search,
             "add_trials": self._search_to_extend,
             "remove_kept": self._kept,
+            "disconnect_account": self._account,
+            "approve_proposal": self._proposal,
+            "reject_proposal": self._proposal,
+            "put_back_proposal": lambda: self._published("missed").proposal_id,
+            "recall_proposal": lambda: self._published("posted").proposal_id,
+            "send_publication_again": lambda: self._published("missed").pk,
         }
 
     def thing(self, operation: str, name: str) -> uuid.UUID:
@@ -138,6 +152,29 @@ class World:
         # A search has an upper limit of trials.
         Search.objects.filter(pk=search).update(wanted=0)
         return search
+
+    def _account(self) -> uuid.UUID:
+        """Return an account to disconnect."""
+        queue = publishing.queue_of(self.model)
+        values = {"remote_id": "made up", "handle": "made.up", "longest": 300, "state": "connected"}
+        return Account.objects.update_or_create(queue=queue, network="bluesky", defaults=values)[0].pk
+
+    def _proposal(self) -> uuid.UUID:
+        self._clear()
+        return propose(self.model, f"a made-up post {uuid.uuid4()}").pk
+
+    def _published(self, state: str) -> Publication:
+        """Return what became of a post that nobody sends."""
+        self._clear()
+        queue, text = publishing.queue_of(self.model), f"a made-up post {uuid.uuid4()}"
+        proposal = Proposal.objects.create(queue=queue, number=0, written=text, text=text, state="approved")
+        account = Account.objects.get(pk=self.ids["account_id"])
+        return Publication.objects.create(proposal=proposal, account=account, key=uuid.uuid4().hex, state=state)
+
+    def _clear(self) -> None:
+        """Delete earlier ones, because their number is limited."""
+        Proposal.objects.filter(queue__model=self.model).exclude(pk__in=self.kept).delete()
+        Queue.objects.filter(model=self.model).update(is_stopped=False)
 
     def _kept(self) -> uuid.UUID:
         written = Generation.objects.get(pk=self.ids["generation_id"])
@@ -259,6 +296,7 @@ def _good_query(operation: str, query: dict[str, Any], world: World) -> None:
         "list_webhooks": "webhook_id",
         "list_kept": "kept_id",
         "list_searches": "search_id",
+        "list_proposals": "proposal_id",
     }
     if query.get("after") is None:
         return
@@ -294,6 +332,17 @@ def _good_body(operation: str, body: dict[str, Any], world: World) -> None:
         body["confirm_cost"] = True
     if operation == "create_corpus" and (body.get("account") or ("file" in body and body.get("basis") == "public")):
         body["account"] = "@somebody"
+    if operation == "change_queue":
+        goods = {"zone": "UTC", "opens": 0, "closes": 24, "quiet_from": 1, "quiet_until": 2, "label": "", "per_day": 3}
+        body.update({name: good for name, good in goods.items() if body.get(name) is not None})
+    if operation == "connect_account":
+        # Other servers are out of reach.
+        body["network"] = "feed"
+    if operation == "approve_proposal":
+        body.update({name: good for name, good in {"text": None, "at": None}.items() if name in body})
+        body["sure"] = True
+    if operation == "write_proposals":
+        body.update({"n": 1, "about": ""})
     if operation == "keep_post":
         body["generation"], body["post"] = str(world.ids["generation_id"]), 0
     if "url" in body:

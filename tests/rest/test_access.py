@@ -23,10 +23,12 @@ from models_app.bots.rows import TrainedModel
 from models_app.ml.config import SamplingConfig
 from models_app.writing import generations
 from models_app.writing.keeping import services as keeping
+from publishing.queue import connecting
 from tests.conftest import signed_in
 from tests.jobs.test_api import submit
 from tests.models_app.conftest import untrained
 from tests.models_app.search.searching import search_for
+from tests.publishing.helpers import approve
 from tests.rest.helpers import V1, Program, require_error
 from tweets.models import Corpus
 
@@ -49,7 +51,12 @@ def things(alice: User, model: TrainedModel, base: TrainedModel) -> dict[str, uu
     )
     webhook = webhooks.create(owner=alice, url="https://example.com/", events=["job.failed"]).webhook
     message = Delivery.objects.create(webhook=webhook, event="job.failed", subject_id=webhook.pk, state="failed")
+    feed = connecting.connect(model, "feed", {})
+    approved = approve(model)
     return {
+        "account_id": feed.pk,
+        "proposal_id": approved.pk,
+        "publication_id": approved.publications.get().pk,
         "job_id": submit(alice).pk,
         "token_id": Program(alice).token.pk,
         "corpus_id": model.corpus.pk,

@@ -110,6 +110,10 @@ def more(marta: Person, ids: dict[str, str]) -> dict[str, str]:
     for name in ("model", "quick"):
         ask(marta, "PATCH", f"/models/{ids[name]}", {"visibility": "public"})
     ask(marta, "POST", "/tokens", {"name": "The script on my laptop"})
+    ask(marta, "POST", f"/queues/{ids['model']}/accounts", {"network": "feed"})
+    proposed: list[Any] = ask(marta, "POST", f"/queues/{ids['model']}/proposals", {"n": 5})  # type: ignore[assignment]
+    for proposal in proposed[:2]:
+        ask(marta, "POST", f"/proposals/{proposal['id']}/approve", {})
     webhook = ask(marta, "POST", "/webhooks", {"url": "https://example.com/bots"})["id"]
     return {**ids, "generation": posts, "webhook": webhook, "search": searched(marta, ids["corpus"])}
 

@@ -55,6 +55,12 @@ PARTS: Final[dict[str, list[Stop]]] = {
         Stop(
             "/models/{model}/written/", "Everything it wrote", "All posts that it wrote for you, to read and to delete."
         ),
+        Stop("/models/{model}/publish/", "Publish", "What the bot proposes, and what waits, is posted or was missed."),
+        Stop(
+            "/models/{model}/publish/connect/bluesky",
+            "Connect an account",
+            "Where else the bot’s posts appear.",
+        ),
         Stop("/generations/{generation}/why", "Why this post?", "The real posts that are closest to it."),
         Stop("/generations/{generation}/keep", "Edit and keep", "Change a post and keep your version."),
         Stop("/kept/", "Kept posts", "The posts that you kept, to search and export."),
@@ -96,6 +102,7 @@ PARTS: Final[dict[str, list[Stop]]] = {
 NOT_SHOWN: Final = {
     "/accounts/inactive/",
     "/gallery/{model}/browser/",
+    "/models/{model}/publish/connect/mastodon",
     "/accounts/confirm-email/",
     "/accounts/confirm-email/{key}/",
     "/accounts/password/reset/done/",

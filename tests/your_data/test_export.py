@@ -78,7 +78,13 @@ def test_the_zip_has_everything_and_a_sum_of_each_file(alice: User, corpus: Corp
             "games.jsonl",
             "searches.jsonl",
         ),
-        *("reports.jsonl", f"{of_corpus}corpus.json", f"{of_corpus}posts.jsonl", f"{of_bot}bot.json"),
+        *(
+            "reports.jsonl",
+            "proposals.jsonl",
+            f"{of_corpus}corpus.json",
+            f"{of_corpus}posts.jsonl",
+            f"{of_bot}bot.json",
+        ),
         f"{of_bot}bot.zip",
     }
     posts = lines(files[f"{of_corpus}posts.jsonl"])

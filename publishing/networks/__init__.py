@@ -1,0 +1,3 @@
+"""Where posts appear: a folder for each network, and one registry. Pure: no Django."""
+
+from __future__ import annotations

@@ -1,0 +1,107 @@
+"""What the page of a queue shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from publishing.models import Account, Proposal, Publication, Queue
+from publishing.networks.base import Network
+from publishing.networks.registry import networks
+from publishing.queue import services
+from publishing.rules import labels
+
+_State = Publication.State
+#: Rows of each list on the page.
+MOST: Final = 100
+_REJECTED: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A network, and the bot's account there if it has one."""
+
+    network: Network
+    account: Account | None
+
+    @property
+    def label(self) -> str:
+        return _(self.network.label)
+
+    @property
+    def mark_is(self) -> str:
+        return _(self.network.mark_is) if self.network.mark_is else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An approved post that is on its way, and where it goes."""
+
+    proposal: Proposal
+    publications: list[Publication]
+
+    @property
+    def can_be_put_back(self) -> bool:
+        return all(row.state == _State.WAITING and row.began_at is None for row in self.publications)
+
+
+def places_of(queue: Queue) -> list[Place]:
+    """Return all networks, with the accounts of the queue."""
+    accounts = {account.network: account for account in services.accounts_of(queue)}
+    return [Place(network, accounts.get(network.name)) for network in networks()]
+
+
+def proposed(queue: Queue) -> list[Proposal]:
+    """Return what waits for a decision, oldest first."""
+    if queue.is_new:
+        return []
+    rows = queue.proposals.filter(state=Proposal.State.PROPOSED).select_related("generation")
+    return list(rows.order_by("created_at", "pk")[:MOST])
+
+
+def rejected(queue: Queue) -> list[Proposal]:
+    """Return what was rejected last."""
+    if queue.is_new:
+        return []
+    return list(queue.proposals.filter(state=Proposal.State.REJECTED).order_by("-decided_at")[:_REJECTED])
+
+
+def waiting(queue: Queue) -> list[Waiting]:
+    """Return the approved posts that are on their way, in the order of their times."""
+    on_the_way: dict[Proposal, list[Publication]] = {}
+    states = (_State.WAITING, _State.SENDING, _State.UNKNOWN)
+    for row in _publications(queue).filter(state__in=states).order_by("proposal__wall", "created_at")[: 3 * MOST]:
+        on_the_way.setdefault(row.proposal, []).append(row)
+    return [Waiting(proposal, rows) for proposal, rows in on_the_way.items()]
+
+
+def troubled(queue: Queue) -> list[Publication]:
+    """Return what didn't go out, newest first."""
+    rows = _publications(queue).filter(state__in=(_State.FAILED, _State.MISSED))
+    return list(rows.order_by("-tried_at", "-created_at")[:MOST])
+
+
+def posted(queue: Queue) -> QuerySet[Publication]:
+    """Return what was published, newest first."""
+    rows = _publications(queue).filter(state__in=(_State.POSTED, _State.RECALLING, _State.RECALLED))
+    return rows.order_by("-posted_at", "-pk")
+
+
+def _publications(queue: Queue) -> QuerySet[Publication]:
+    if queue.is_new:
+        return Publication.objects.none()
+    rows = Publication.objects.filter(proposal__queue=queue)
+    return rows.select_related("account", "proposal")
+
+
+def longest(queue: Queue) -> int:
+    """Return how many characters a post can have beside its label."""
+    return services.room_of(queue)
+
+
+def label(queue: Queue) -> str:
+    """Return the label with the colon behind it, or ""."""
+    return f"{found}:" if (found := labels.label_of(queue)) else ""

@@ -1,0 +1,341 @@
+"""The page where a bot's owner decides what it posts, when and where."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from botfactory.accounts.models import User
+from botfactory.rest.errors import ApiError
+from botfactory.rest.rate_limit import paced, require_pace
+from botfactory.web.disconnect import require_client
+from botfactory.web.listing import ListForm, Listing
+from botfactory.web.missing import missing_is_404
+from botfactory.words.translation import grouped, translated
+from models_app.bots.errors import ModelError
+from models_app.bots.rows import TrainedModel
+from models_app.ml.errors import LearningError
+from models_app.writing.admission import NotNow
+from publishing.models import Account, Proposal, Publication
+from publishing.networks.registry import network_of
+from publishing.pages import showing
+from publishing.pages.forms import ApproveForm, ConnectForm, SettingsForm
+from publishing.queue import connecting, services
+from publishing.rules import judging
+from publishing.rules.errors import PublishingError
+
+#: What can be wrong with a decision. Each has a sentence for the person.
+REFUSALS = (PublishingError, judging.NotAllowed, LearningError)
+
+
+@login_required
+@require_GET
+@missing_is_404(TrainedModel.DoesNotExist)
+def queue_page(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
+    """Show what the bot proposes, what waits, what was posted and what didn't go out."""
+    return _page(request, services.publishable_for_user(request.user, model_id))
+
+
+def _page(
+    request: HttpRequest,
+    model: TrainedModel,
+    *,
+    form: SettingsForm | None = None,
+    refused: Proposal | None = None,
+    why: Exception | None = None,
+    typed: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    """Return the page. `refused`: a proposal whose decision wasn't possible, and `why`; `typed`: the text for it."""
+    queue = services.queue_of(model)
+    found = ListForm(request.GET)
+    listing = Listing(showing.posted(queue), found)
+    places = showing.places_of(queue)
+    feed = next((place.account for place in places if place.network.name == "feed" and place.account), None)
+    context: dict[str, Any] = {
+        "model": model,
+        "queue": queue,
+        "label": showing.label(queue),
+        "places": places,
+        "accounts": [place.account for place in places if place.account],
+        "feed": {
+            kind: request.build_absolute_uri(reverse(f"feed_{kind}", args=[feed.link]))
+            for kind in ("rss", "atom", "json")
+        }
+        if feed is not None and feed.link
+        else {},
+        "proposals": showing.proposed(queue),
+        "rejected": showing.rejected(queue),
+        "reasons": Proposal.Reason.choices,
+        "waiting": showing.waiting(queue),
+        "troubled": showing.troubled(queue),
+        "listing": listing,
+        "longest": showing.longest(queue),
+        "form": form or SettingsForm(instance=queue),
+        "refused": refused,
+        "why": translated(why) if why is not None else "",
+        "is_duplicate": getattr(why, "code", "") == "duplicate",
+        "typed": typed,
+    }
+    return render(request, "publishing/queue.html", context, status=status)
+
+
+@login_required
+@require_POST
+@missing_is_404(TrainedModel.DoesNotExist)
+def write_proposals(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
+    """Let the bot write posts, and propose those that are new."""
+    model = services.publishable_for_user(request.user, model_id)
+    owner = cast(User, request.user)
+    services.begin(model, zone=request.POST.get("zone", ""))
+    try:
+        require_pace(owner)
+        made = services.propose(
+            model=model, owner=owner, about=request.POST.get("about", "")[:200], proceed=require_client(request)
+        )
+    except (*REFUSALS, ModelError, ApiError, ValueError) as error:
+        messages.error(request, translated(error))
+    except NotNow as error:
+        messages.warning(request, translated(error))
+    else:
+        said = ngettext("%(n)s new proposal.", "%(n)s new proposals.", len(made))
+        messages.success(request, said % {"n": grouped(len(made))})
+    return redirect(_address(model))
+
+
+@login_required
+@require_POST
+@missing_is_404(TrainedModel.DoesNotExist)
+def change_settings(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
+    """Change when the posts go out, and their label."""
+    model = services.publishable_for_user(request.user, model_id)
+    form = SettingsForm(request.POST, instance=services.queue_of(model))
+    if form.is_valid():
+        try:
+            services.change(model, form.cleaned_data)
+        except PublishingError as error:
+            form.add_error(error.param if error.param in form.fields else None, translated(error))
+        else:
+            messages.success(request, _("Saved. Waiting posts have their new times."))
+            return redirect(f"{_address(model)}#when")
+    return _page(request, model, form=form, status=400)
+
+
+@login_required
+@require_POST
+@missing_is_404(TrainedModel.DoesNotExist)
+def stop(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
+    """Send nothing any more or, with `stop=no`, go on."""
+    model = services.publishable_for_user(request.user, model_id)
+    if request.POST.get("stop") == "no":
+        services.go_on(model)
+        messages.success(request, _("The bot posts again. What waited has new times, so nothing is made up at once."))
+    else:
+        services.stop(model)
+        messages.success(request, _("Stopped. Nothing is sent until you let the bot post again."))
+    return redirect(_address(model))
+
+
+@login_required
+@require_POST
+@missing_is_404(TrainedModel.DoesNotExist)
+def recall_all(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
+    """Stop the bot and delete all its posts where they were published."""
+    model = services.publishable_for_user(request.user, model_id)
+    count = services.recall_all(model)
+    said = ngettext("Stopped. %(n)s post is being deleted.", "Stopped. %(n)s posts are being deleted.", count)
+    messages.success(request, said % {"n": grouped(count)})
+    return redirect(f"{_address(model)}#posted")
+
+
+@login_required
+@require_POST
+@missing_is_404(TrainedModel.DoesNotExist)
+def open_feed(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
+    """Open a feed of what the bot publishes from now on."""
+    model = services.publishable_for_user(request.user, model_id)
+    services.begin(model, zone=request.POST.get("zone", ""))
+    connecting.connect(model, connecting.FEED, {})
+    messages.success(request, _("The feed is open. Whoever has its address can read it."))
+    return redirect(f"{_address(model)}#where")
+
+
+@sensitive_post_parameters()
+@login_required
+@require_http_methods(["GET", "POST"])
+@paced("POST")
+@missing_is_404(TrainedModel.DoesNotExist)
+def connect(request: HttpRequest, model_id: uuid.UUID, network: str) -> HttpResponse:
+    """Connect an account of a network, for the first time or again."""
+    model = services.publishable_for_user(request.user, model_id)
+    kind = network_of(network)
+    form = ConnectForm(request.POST or None, network=kind)
+    status = 200
+    if request.method == "POST":
+        status = 400
+        if form.is_valid():
+            services.begin(model, zone=request.POST.get("zone", ""))
+            try:
+                account = connecting.connect(model, network, form.entered, marks=form.cleaned_data["marks"])
+            except PublishingError as error:
+                form.add_error(error.param if error.param in form.fields else None, translated(error))
+            else:
+                messages.success(request, _("%(handle)s is connected.") % {"handle": account.handle})
+                return redirect(f"{_address(model)}#where")
+    # The values of secret fields aren't sent back.
+    context = {"model": model, "network": kind, "label": _(kind.label), "form": form}
+    context["is_new"] = services.queue_of(model).is_new
+    return render(request, "publishing/connect.html", context, status=status)
+
+
+@login_required
+@require_POST
+@missing_is_404(Account.DoesNotExist)
+def mark_account(request: HttpRequest, account_id: uuid.UUID) -> HttpResponse:
+    """Have the network show the account as a bot."""
+    account = services.account_for_user(request.user, account_id)
+    try:
+        connecting.mark(account)
+    except PublishingError as error:
+        messages.error(request, translated(error))
+    else:
+        messages.success(request, _("%(handle)s is marked as a bot.") % {"handle": account.handle or account.network})
+    return redirect(f"{_address(account.queue.model)}#where")
+
+
+@login_required
+@require_POST
+@missing_is_404(Account.DoesNotExist)
+def disconnect_account(request: HttpRequest, account_id: uuid.UUID) -> HttpResponse:
+    """Forget the credentials of an account, or close a feed."""
+    account = services.account_for_user(request.user, account_id)
+    connecting.disconnect(account)
+    if account.network == connecting.FEED:
+        messages.success(request, _("The feed is closed. Its address no longer works."))
+    else:
+        messages.success(request, _("Disconnected. The credentials are deleted here."))
+    return redirect(f"{_address(account.queue.model)}#where")
+
+
+@login_required
+@require_POST
+@missing_is_404(Account.DoesNotExist)
+def renew_feed(request: HttpRequest, account_id: uuid.UUID) -> HttpResponse:
+    """Give a feed a new address."""
+    account = services.account_for_user(request.user, account_id)
+    try:
+        connecting.renew_link(account)
+    except PublishingError as error:
+        messages.error(request, translated(error))
+    else:
+        messages.success(request, _("The feed has a new address. The old one no longer works."))
+    return redirect(f"{_address(account.queue.model)}#where")
+
+
+@login_required
+@require_POST
+@missing_is_404(Proposal.DoesNotExist)
+def approve(request: HttpRequest, proposal_id: uuid.UUID) -> HttpResponse:
+    """Put a post into the queue, as written or edited."""
+    proposal = services.proposal_for_user(request.user, proposal_id)
+    form = ApproveForm(request.POST)
+    if not form.is_valid():
+        why = PublishingError(str(next(iter(form.errors.values()))[0]))
+        return _refused(request, proposal, why, typed=request.POST.get("text", ""))
+    try:
+        approved = services.approve(
+            proposal,
+            text=form.cleaned_data["text"] if "text" in request.POST else None,
+            at=form.cleaned_data["at"],
+            is_sure=form.cleaned_data["sure"] == "yes",
+        )
+    except REFUSALS as error:
+        return _refused(request, proposal, error, typed=form.cleaned_data["text"])
+    wall = approved.wall_time
+    said = _("Approved for %(time)s.") % {"time": f"{wall:%Y-%m-%d %H:%M}" if wall else ""}
+    return _done(request, proposal.queue.model, said)
+
+
+@login_required
+@require_POST
+@missing_is_404(Proposal.DoesNotExist)
+def reject(request: HttpRequest, proposal_id: uuid.UUID) -> HttpResponse:
+    """Reject a proposal. Nothing like it is proposed again."""
+    proposal = services.proposal_for_user(request.user, proposal_id)
+    try:
+        services.reject(proposal, reason=request.POST.get("reason", ""))
+    except REFUSALS as error:
+        return _refused(request, proposal, error)
+    return _done(request, proposal.queue.model, _("Rejected."))
+
+
+@login_required
+@require_POST
+@missing_is_404(Proposal.DoesNotExist)
+def put_back(request: HttpRequest, proposal_id: uuid.UUID) -> HttpResponse:
+    """Make a post a proposal again."""
+    proposal = services.proposal_for_user(request.user, proposal_id)
+    try:
+        services.put_back(proposal)
+    except REFUSALS as error:
+        return _refused(request, proposal, error)
+    return _done(request, proposal.queue.model, _("It’s a proposal again."))
+
+
+@login_required
+@require_POST
+@missing_is_404(Proposal.DoesNotExist)
+def recall(request: HttpRequest, proposal_id: uuid.UUID) -> HttpResponse:
+    """Delete a post where it was published."""
+    proposal = services.proposal_for_user(request.user, proposal_id)
+    try:
+        services.recall(proposal)
+    except REFUSALS as error:
+        return _refused(request, proposal, error)
+    return _done(request, proposal.queue.model, _("The post is being deleted."))
+
+
+@login_required
+@require_POST
+@missing_is_404(Publication.DoesNotExist)
+def send_again(request: HttpRequest, publication_id: uuid.UUID) -> HttpResponse:
+    """Send a post now that failed or was missed."""
+    publication = services.publication_for_user(request.user, publication_id)
+    try:
+        services.send_again(publication)
+    except REFUSALS as error:
+        return _refused(request, publication.proposal, error)
+    return _done(request, publication.proposal.queue.model, _("It’s being sent."))
+
+
+def _address(model: TrainedModel) -> str:
+    return reverse("queue", args=[model.pk])
+
+
+def _wants_json(request: HttpRequest) -> bool:
+    return request.headers.get("Accept", "").startswith("application/json")
+
+
+def _done(request: HttpRequest, model: TrainedModel, said: str) -> HttpResponse:
+    """Answer a script, or lead back to the page with a message."""
+    if _wants_json(request):
+        return JsonResponse({"said": said})
+    messages.success(request, said)
+    return redirect(_address(model))
+
+
+def _refused(request: HttpRequest, proposal: Proposal, error: Exception, *, typed: str = "") -> HttpResponse:
+    """Say why a decision wasn't possible, beside the proposal. What was typed is still there."""
+    if _wants_json(request):
+        return JsonResponse({"error": translated(error), "code": getattr(error, "code", "")}, status=400)
+    return _page(request, proposal.queue.model, refused=proposal, why=error, typed=typed, status=400)

@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+from celery import shared_task
+
+from publishing.queue import mails
+from publishing.sending import sender
+
+
+@shared_task(name=sender.SEND)
+def send() -> None:
+    sender.send_next()
+
+
+@shared_task(name=mails.SEND)
+def send_mails() -> None:
+    mails.send_due()
