@@ -79,7 +79,7 @@ def _page_of(
 ) -> HttpResponse:
     """Return the page of a bot, with status 400 for a form that was refused."""
     person = cast(User, request.user)
-    generation = model.generations.filter(owner=person).first()
+    generation = model.generations.filter(owner=person).annotate(has_kept=keeping.has_kept(person, model)).first()
     texts = report_cards.card_posts_for_user(request.user, model)
     context = {
         "model": model,
@@ -98,7 +98,7 @@ def _page_of(
         "rename_form": rename_form or RenameForm(initial={"name": model.name}),
         "generation": generation,
         "people": ToldApart.of(model),
-        "publishable": keeping.publishable(person, model) if model.owner_id == person.pk else "",
+        "publishable": keeping.publishable(person, model) if generation is not None and generation.has_kept else "",
         "has_game": could_have_game(model),
         "reports": reports.open_reports(model)[:20] if model.owner_id == request.user.pk else [],
         "downloads": downloads.formats_of(model),

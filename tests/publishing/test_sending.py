@@ -316,7 +316,7 @@ def test_another_secret_key_asks_to_connect_again(
 def test_an_export_says_what_was_published_and_no_secret(
     model: TrainedModel, queue: Queue, bluesky: Account, feed: Account
 ) -> None:
-    due(model)
+    make_due(approve(model))
     send_all()
     assert model.owner is not None and feed.link
     exported = b"".join(exporting.pieces_of(model.owner))

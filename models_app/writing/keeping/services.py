@@ -6,7 +6,7 @@ import uuid
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, QuerySet
 from django.utils.translation import gettext as _
 
 from botfactory.accounts import locking
@@ -115,6 +115,11 @@ def keep(*, generation: Generation, number: int, text: str | None = None) -> Kep
     except IntegrityError:
         # Another request has just kept it.
         return kept.get()
+
+
+def has_kept(user: User, model: TrainedModel) -> Exists:
+    """Return whether the person has kept a post of the bot, for a query."""
+    return Exists(KeptPost.objects.filter(owner=user, model=model))
 
 
 def publishable(user: User, model: TrainedModel) -> str:
