@@ -82,7 +82,7 @@ class GetBaseIn(Input):
         "",
         max_length=200,
         pattern=f"^({hub.REVISION.pattern})?$",
-        description="A branch, tag or commit; by default the tested commit, or the newest.",
+        description="A branch, tag or commit; by default the suggested commit, or the newest.",
     )
     name: str = Field(
         "", max_length=72, pattern=r"^[^/\x00]*$", description="Of the base model; by default that of the repository."
@@ -96,7 +96,7 @@ class OfHubOut(Output):
 
     repository: str
     revision: str = Field(description="The commit.")
-    is_tested: bool = Field(description="Whether we have tested this commit.")
+    is_suggested: bool = Field(description="Whether it is the commit that we suggest.")
     licence: str = Field(description='As its repository says; "" if it doesn\'t.')
     languages: str
     download: int = Field(description="In bytes.")
@@ -110,7 +110,7 @@ class OfHubOut(Output):
         {
             "repository": "HuggingFaceTB/SmolLM2-360M",
             "revision": "f8027fd0eaeea54caa13c31d31b9fdc459c38b49",
-            "is_tested": True,
+            "is_suggested": True,
             "licence": "apache-2.0",
             "languages": "English",
             "download": 723674912,
@@ -127,10 +127,10 @@ class AllOfHubOut(Output):
     data: list[OfHubOut]
 
 
-@router.get("/bases/tested", response=AllOfHubOut, auth=ADMINISTRATORS, summary="List the tested base models")
-def list_tested_bases(request: HttpRequest) -> AllOfHubOut:
-    """The models on the Hugging Face Hub that we have tested. Asks the hub nothing."""
-    return AllOfHubOut(data=[OfHubOut(**asdict(model)) for model in facts.of_tested()])
+@router.get("/bases/suggested", response=AllOfHubOut, auth=ADMINISTRATORS, summary="List the suggested base models")
+def list_suggested_bases(request: HttpRequest) -> AllOfHubOut:
+    """The models on the Hugging Face Hub that we suggest. Asks the hub nothing."""
+    return AllOfHubOut(data=[OfHubOut(**asdict(model)) for model in facts.of_suggested()])
 
 
 @router.get(

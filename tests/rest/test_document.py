@@ -47,7 +47,7 @@ NAMES = {
     "GET /models/bases": "list_bases",
     "POST /models/bases": "get_base_model",
     "GET /models/bases/hub": "look_at_base",
-    "GET /models/bases/tested": "list_tested_bases",
+    "GET /models/bases/suggested": "list_suggested_bases",
     "DELETE /models/{model_id}": "delete_model",
     "GET /models/{model_id}": "get_model",
     "PATCH /models/{model_id}": "change_model",

@@ -126,7 +126,6 @@ def _requests_of(product: Product) -> float:
     return float(re.findall(r"^botfactory_writing_requests (\S+)$", page, re.MULTILINE)[0])
 
 
-@pytest.mark.differs
 def test_a_killed_training_process_loses_the_running_epoch_at_most(
     product: Product, alice: Person, corpus: str
 ) -> None:
@@ -319,7 +318,6 @@ def test_a_second_start_from_the_same_home_is_refused(product: Product) -> None:
     assert "[ ] 0001_initial" in tables
 
 
-@pytest.mark.differs
 def test_what_is_learned_is_on_disk_and_the_work_is_cleared_away(product: Product, alice: Person, corpus: str) -> None:
     job = alice.train(corpus, 1)
     snapshot = alice.wait_for_state(job, "succeeded", "failed")

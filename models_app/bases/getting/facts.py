@@ -16,7 +16,7 @@ from botfactory.web.durations import about
 from botfactory.words.translatable import Sentence, mark
 from models_app.bases import adding
 from models_app.bases.getting import hub
-from models_app.bases.getting.tested import TESTED, PinnedModel, tested
+from models_app.bases.getting.suggested import SUGGESTED, PinnedModel, suggested
 from models_app.bots.rows import Tier, TrainedModel
 from models_app.ml.networks.llama.hugging_face import CONFIG, shape_of
 from models_app.ml.networks.llama.pretrained import PretrainedError
@@ -41,7 +41,7 @@ class ModelFacts:
 
     repository: str
     revision: str
-    is_tested: bool
+    is_suggested: bool
     licence: str
     languages: str
     download: int
@@ -61,26 +61,26 @@ class ModelFacts:
         }
 
 
-def of_tested() -> list[ModelFacts]:
-    """Return the facts of all tested models. Asks nobody."""
-    return [_of_tested(model) for model in TESTED]
+def of_suggested() -> list[ModelFacts]:
+    """Return the facts of all suggested models. Asks nobody."""
+    return [_of_suggested(model) for model in SUGGESTED]
 
 
-def _of_tested(model: PinnedModel) -> ModelFacts:
+def _of_suggested(model: PinnedModel) -> ModelFacts:
     found = _facts(model.config, model.repository, model.licence, str(model.languages), model.bytes)
-    return replace(found, revision=model.commit, is_tested=True)
+    return replace(found, revision=model.commit, is_suggested=True)
 
 
 def looked_up(repository: str, revision: str = "") -> tuple[hub.Snapshot, ModelFacts]:
-    """Ask the hub about a repository, whose tested commit counts if there is one. Raises HubError."""
+    """Ask the hub about a repository, whose suggested commit counts if there is one. Raises HubError."""
     repository = hub.repository_named(repository)
-    known = tested(repository)
+    known = suggested(repository)
     snapshot = hub.look(repository, revision.strip() or (known.commit if known else hub.MAIN))
     facts = _facts(
         config_of(snapshot), snapshot.repository, snapshot.licence, _named(snapshot.languages), snapshot.bytes
     )
-    is_tested = known is not None and known.commit == snapshot.commit
-    return snapshot, replace(facts, revision=snapshot.commit, is_tested=is_tested)
+    is_suggested = known is not None and known.commit == snapshot.commit
+    return snapshot, replace(facts, revision=snapshot.commit, is_suggested=is_suggested)
 
 
 def config_of(snapshot: hub.Snapshot) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def _facts(config: Mapping[str, Any], repository: str, licence: str, languages: 
     return ModelFacts(
         repository=repository,
         revision=hub.MAIN,
-        is_tested=False,
+        is_suggested=False,
         licence=licence,
         languages=languages,
         download=download,

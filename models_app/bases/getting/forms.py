@@ -16,6 +16,6 @@ class GetForm(forms.Form):
         max_length=200,
         required=False,
         label=gettext_lazy("Revision"),
-        help_text=gettext_lazy("A branch, a tag or a commit. Leave blank for the tested or the newest one."),
+        help_text=gettext_lazy("A branch, a tag or a commit. Leave blank for the suggested or the newest one."),
     )
     name = forms.CharField(max_length=72, required=False, widget=forms.HiddenInput)

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit
 from django.conf import settings
 
 from botfactory.net import Answer, Client, Incoming, NetError, Patience, Unavailable
-from models_app.bases.getting.tested import tested
+from models_app.bases.getting.suggested import suggested
 from models_app.bases.services import BaseError
 from models_app.ml.errors import Said, mark
 from models_app.ml.networks.llama.hugging_face import CONFIG, INDEX, TOKENIZER, WEIGHTS
@@ -129,18 +129,18 @@ def look(repository: str, revision: str = MAIN) -> Snapshot:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         message = mark("%(host)s doesn’t answer as the Hugging Face Hub does. Check HF_ENDPOINT.")
         raise HubError(message, host=host()) from error
-    _require_tested(found)
+    _require_suggested(found)
     return found
 
 
-def _require_tested(snapshot: Snapshot) -> None:
-    """Raise HubError if the hub says something else of a tested commit than we know."""
-    known = tested(snapshot.repository)
+def _require_suggested(snapshot: Snapshot) -> None:
+    """Raise HubError if the hub says something else of a suggested commit than we know."""
+    known = suggested(snapshot.repository)
     if known is None or known.commit != snapshot.commit:
         return
     if known.sha256 not in {file.sha256 for file in snapshot.files}:
         message = mark(
-            "%(host)s has other weights for %(repository)s than the ones that we tested, under the same commit. "
+            "%(host)s has other weights for %(repository)s than the ones that we know, under the same commit. "
             "Check HF_ENDPOINT."
         )
         raise HubError(message, host=host(), repository=snapshot.repository)

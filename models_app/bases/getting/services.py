@@ -15,7 +15,7 @@ from botfactory.jobs.states import State
 from botfactory.words.translatable import Sentence, mark
 from models_app.bases import services as bases
 from models_app.bases.getting import hub
-from models_app.bases.getting.tested import tested
+from models_app.bases.getting.suggested import suggested
 
 GET_BASE: Final = "get_base"
 
@@ -33,14 +33,14 @@ def require_allowed(user: User) -> None:
 
 
 def get(*, by: User, repository: str, revision: str = "", name: str = "", run_here: bool = False) -> Job:
-    """Queue the download of a repository at a branch, tag or commit, by default the tested commit or the newest.
+    """Queue the download of a repository at a branch, tag or commit, by default the suggested commit or the newest.
 
     It goes on with what an earlier one has kept that failed or was cancelled. Asks the hub nothing: the job does.
     Raises BaseError, and LimitReached.
     """
     require_allowed(by)
     repository = hub.repository_named(repository)
-    known = tested(repository)
+    known = suggested(repository)
     revision = hub.revision_named(revision, known.commit if known else hub.MAIN)
     # What reads it names its directory, so the name of a model without another is that of its repository.
     name = bases.free_name(name or repository.rpartition("/")[2])

@@ -20,7 +20,7 @@ from models_app.bases.getting.forms import GetForm
 
 @require_http_methods(["GET", "POST"])
 def get_base(request: HttpRequest) -> HttpResponse:
-    """List the tested models, show what the hub says of a repository, and get one."""
+    """List the suggested models, show what the hub says of a repository, and get one."""
     user = request.user
     if not (isinstance(user, User) and bases.may_add(user)):
         raise PermissionDenied
@@ -43,7 +43,7 @@ def get_base(request: HttpRequest) -> HttpResponse:
         "title": _("Get a base model"),
         "form": form,
         "found": found,
-        "tested": facts.of_tested(),
+        "suggested": facts.of_suggested(),
         "host": hub.host(),
     }
     return TemplateResponse(request, "admin/models_app/bases/get.html", context, status=status)

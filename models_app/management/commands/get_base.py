@@ -17,16 +17,16 @@ from models_app.bots.rows import TrainedModel
 
 
 class Command(OwnerCommand):
-    help = "Get a pretrained model from the Hugging Face Hub as a base model, or list the tested ones."
+    help = "Get a pretrained model from the Hugging Face Hub as a base model, or list the suggested ones."
     sentences = (BaseError,)
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
-            "repository", nargs="?", metavar="REPOSITORY", help="owner/name (default: list the tested models)"
+            "repository", nargs="?", metavar="REPOSITORY", help="owner/name (default: list the suggested models)"
         )
         parser.add_argument(
-            "--revision", default="", help="a branch, tag or commit (default: the tested commit, or the newest)"
+            "--revision", default="", help="a branch, tag or commit (default: the suggested commit, or the newest)"
         )
         parser.add_argument("--name", default="", help="the name of the base model (default: that of the repository)")
         parser.add_argument("--promote", action="store_true", help="new fluent bots start from it")
@@ -61,7 +61,7 @@ class Command(OwnerCommand):
         )
 
     def _list(self, *, as_json: bool) -> None:
-        models = facts.of_tested()
+        models = facts.of_suggested()
         if as_json:
             self.write_json([asdict(model) for model in models])
             return
@@ -89,7 +89,7 @@ class Command(OwnerCommand):
 def _line(model: facts.ModelFacts) -> str:
     words = model.for_page
     return (
-        f"{model.repository} at {model.revision[:12]}{' (tested)' if model.is_tested else ''}. Licence: "
+        f"{model.repository} at {model.revision[:12]}{' (suggested)' if model.is_suggested else ''}. Licence: "
         f"{model.licence or 'unknown'}. Languages: {model.languages or 'unknown'}. Download: "
         f"{filesizeformat(model.download)}. Memory: about {words['write']} GB to write, {words['train']} GB to train. "
         f"Time for a bot of 3,200 posts: about {words['time']}."

@@ -24,7 +24,7 @@ from botfactory.jobs.handle import work_dir
 from botfactory.jobs.models import Job
 from models_app.bases import services as bases
 from models_app.bases.getting import fetching, hub, runner, services
-from models_app.bases.getting.tested import TESTED, PinnedModel
+from models_app.bases.getting.suggested import SUGGESTED, PinnedModel
 from models_app.bots import loading, versions
 from models_app.bots.rows import Tier, TrainedModel
 from tests.conftest import signed_in
@@ -85,7 +85,7 @@ def test_a_model_comes_from_the_hub_and_becomes_a_base_model(server: HubServer, 
 
 def test_nothing_is_asked_before_an_administrator_asks(server: HubServer, admin: User) -> None:
     desk = signed_in(admin)
-    for path in (PAGE, "/admin/base-models/", "/api/v1/models/bases/tested"):
+    for path in (PAGE, "/admin/base-models/", "/api/v1/models/bases/suggested"):
         assert desk.get(path).status_code == 200
     services.get(by=admin, repository=REPOSITORY)
     assert server.requests == []
@@ -94,11 +94,11 @@ def test_nothing_is_asked_before_an_administrator_asks(server: HubServer, admin:
 def test_the_page_shows_what_a_model_costs_before_it_is_downloaded(server: HubServer, admin: User) -> None:
     desk = signed_in(admin)
     page = desk.get(PAGE).content.decode()
-    for model in TESTED:
+    for model in SUGGESTED:
         assert model.repository in page and model.commit[:12] in page
     assert "Time for a bot of 3,200 posts" in page and "690.2" in page
     found = desk.get(PAGE, {"repository": f"{server.url}/{REPOSITORY}/tree/main"}).content.decode()
-    assert "apache-2.0" in found and "English, German" in found and COMMIT[:12] in found and "(tested)" not in found
+    assert "apache-2.0" in found and "English, German" in found and COMMIT[:12] in found and "(suggested)" not in found
     assert server.asked("/cdn/") == []
     answer = desk.post(PAGE, {"repository": REPOSITORY, "revision": COMMIT})
     job = Job.objects.get(kind=services.GET_BASE)
@@ -113,8 +113,8 @@ def test_a_tested_model_is_pinned_by_commit_and_sha256(
 ) -> None:
     about = json.loads((server.folder / "config.json").read_text())
     known = PinnedModel(REPOSITORY, COMMIT, "ab" * 32, 1000, "apache-2.0", "English", about)
-    for module in ("tested", "facts"):
-        monkeypatch.setattr(f"models_app.bases.getting.{module}.TESTED", (known,))
+    for module in ("suggested", "facts"):
+        monkeypatch.setattr(f"models_app.bases.getting.{module}.SUGGESTED", (known,))
     job = got(admin)
     assert job.arguments["revision"] == COMMIT
     assert job.state == "failed" and "other weights" in job.error_message and server.asked("/cdn/") == []
@@ -329,7 +329,7 @@ def test_a_model_larger_than_the_memory_is_refused(
     settings.FLUENT = "auto"
     monkeypatch.setattr("models_app.training.tiers.training_memory", lambda machines=None: 2 * 10**9)
     page = signed_in(admin).get(PAGE).content.decode()
-    assert page.count("This machine has 2 GB of memory") == len(TESTED)
+    assert page.count("This machine has 2 GB of memory") == len(SUGGESTED)
     job = got(admin)
     assert job.state == "failed" and "2 GB of memory" in job.error_message and server.asked("/cdn/") == []
 
@@ -349,12 +349,13 @@ def test_only_administrators_get_models(server: HubServer, admin: User, alice: U
 
 def test_programs_of_administrators_get_models(server: HubServer, admin: User, alice: User) -> None:
     client = signed_in(admin)
-    listed = client.get("/api/v1/models/bases/tested").json()["data"]
-    assert [row["repository"] for row in listed] == [model.repository for model in TESTED]
+    listed = client.get("/api/v1/models/bases/suggested").json()["data"]
+    assert [row["repository"] for row in listed] == [model.repository for model in SUGGESTED]
     look = client.get("/api/v1/models/bases/hub", {"repository": REPOSITORY})
     assert look.status_code == 200, look.content
     told = look.json()
-    assert (told["licence"], told["revision"], told["is_tested"], told["why_not"]) == ("apache-2.0", COMMIT, False, "")
+    said = (told["licence"], told["revision"], told["is_suggested"], told["why_not"])
+    assert said == ("apache-2.0", COMMIT, False, "")
     assert told["parameters"] > 0 and told["seconds"] > 0 and told["memory_to_train"] > 0
     body = {"repository": REPOSITORY, "revision": COMMIT, "name": "Mine"}
     made = client.post("/api/v1/models/bases", body, content_type="application/json")
@@ -365,7 +366,7 @@ def test_programs_of_administrators_get_models(server: HubServer, admin: User, a
     server.status = 500
     assert client.get("/api/v1/models/bases/hub", {"repository": REPOSITORY}).status_code == 503
     stranger = signed_in(alice)
-    assert stranger.get("/api/v1/models/bases/tested").status_code == 403
+    assert stranger.get("/api/v1/models/bases/suggested").status_code == 403
     assert stranger.get("/api/v1/models/bases/hub", {"repository": REPOSITORY}).status_code == 403
     assert stranger.post("/api/v1/models/bases", body, content_type="application/json").status_code == 403
 
@@ -378,7 +379,7 @@ def get_base(*arguments: str) -> tuple[str, str]:
 
 def test_the_terminal_lists_gets_and_promotes(server: HubServer, admin: User) -> None:
     listed, _ = get_base()
-    assert all(model.repository in listed for model in TESTED) and server.requests == []
+    assert all(model.repository in listed for model in SUGGESTED) and server.requests == []
     said, told = get_base(REPOSITORY, "--promote")
     assert "Licence: apache-2.0" in told and "Tiny-1M is here" in said
     assert versions.base_model(Tier.FLUENT).name == "Tiny-1M"

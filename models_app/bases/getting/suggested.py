@@ -1,4 +1,4 @@
-"""The models that we have tested as base models, each pinned by its commit and the sha256 of its weights."""
+"""The models that we have suggested as base models, each pinned by its commit and the sha256 of its weights."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _QWEN3: Final = {
     "rms_norm_eps": 1e-6,
     "tie_word_embeddings": True,
 }
-TESTED: Final = (
+SUGGESTED: Final = (
     PinnedModel(
         repository="HuggingFaceTB/SmolLM2-360M",
         commit="f8027fd0eaeea54caa13c31d31b9fdc459c38b49",
@@ -73,6 +73,6 @@ TESTED: Final = (
 )
 
 
-def tested(repository: str) -> PinnedModel | None:
-    """Return the tested model of this repository, or None."""
-    return next((model for model in TESTED if model.repository == repository), None)
+def suggested(repository: str) -> PinnedModel | None:
+    """Return the suggested model of this repository, or None."""
+    return next((model for model in SUGGESTED if model.repository == repository), None)
