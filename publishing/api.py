@@ -50,6 +50,16 @@ _HOUR: Final = "An hour of the wall in `zone`."
 _PROPOSAL: Final = "6d1f5d6e-6c0b-4a57-8e1f-0a4d1c7f2b90"
 _ACCOUNT: Final = "e0f3ad0c-4a0f-4f2e-9c9d-7a9d7c1c5b21"
 
+_ACCOUNT_EXAMPLE: Final = {
+    "id": _ACCOUNT,
+    "network": "bluesky",
+    "handle": "bot.bsky.social",
+    "address": "https://bsky.app/profile/bot.bsky.social",
+    "state": "connected",
+    "trouble": None,
+    "longest": 300,
+}
+
 
 class QueueOut(Output):
     """When a bot's posts go out, and how they are labelled."""
@@ -110,17 +120,15 @@ class AccountOut(Output):
     trouble: str | None = Field(description="Why nothing is sent.")
     longest: int = Field(description="The longest post there, with its label.")
 
-    model_config = examples(
-        {
-            "id": _ACCOUNT,
-            "network": "bluesky",
-            "handle": "bot.bsky.social",
-            "address": "https://bsky.app/profile/bot.bsky.social",
-            "state": "connected",
-            "trouble": None,
-            "longest": 300,
-        }
-    )
+    model_config = examples(_ACCOUNT_EXAMPLE)
+
+
+class AccountsOut(Output):
+    """All accounts of a bot."""
+
+    data: list[AccountOut]
+
+    model_config = examples({"data": [_ACCOUNT_EXAMPLE]})
 
 
 class ConnectIn(Input):
@@ -160,6 +168,37 @@ class PublicationOut(Output):
     error: str | None = Field(description="What went wrong.")
     posted_at: datetime | None
 
+    model_config = examples(
+        {
+            "id": "b4a1c1de-7d1f-4c55-9a9a-0d2f6f3c9e11",
+            "account": _ACCOUNT,
+            "network": "bluesky",
+            "state": "posted",
+            "text": "AI, in the voice of dril.bsky.social: I love coffee more than i love being on time",
+            "address": "https://bsky.app/profile/bot.bsky.social/post/3kxyzabcdef2a",
+            "error": None,
+            "posted_at": MOMENT,
+        }
+    )
+
+
+_PROPOSAL_EXAMPLE: Final[dict[str, Any]] = {
+    "id": _PROPOSAL,
+    "model": MODEL,
+    "label": LABEL,
+    "ai_generated": True,
+    "text": "I love coffee more than i love being on time",
+    "edited": False,
+    "state": "proposed",
+    "reason": None,
+    "at": None,
+    "zone": None,
+    "fixed": False,
+    "due_at": None,
+    "publications": [],
+    "created_at": MOMENT,
+}
+
 
 class ProposalOut(Output):
     """A post that a bot proposed, and what you decided."""
@@ -179,24 +218,15 @@ class ProposalOut(Output):
     publications: list[PublicationOut]
     created_at: datetime
 
-    model_config = examples(
-        {
-            "id": _PROPOSAL,
-            "model": MODEL,
-            "label": LABEL,
-            "ai_generated": True,
-            "text": "I love coffee more than i love being on time",
-            "edited": False,
-            "state": "proposed",
-            "reason": None,
-            "at": None,
-            "zone": None,
-            "fixed": False,
-            "due_at": None,
-            "publications": [],
-            "created_at": MOMENT,
-        }
-    )
+    model_config = examples(_PROPOSAL_EXAMPLE)
+
+
+class ProposalsOut(Output):
+    """What the bot proposed."""
+
+    data: list[ProposalOut]
+
+    model_config = examples({"data": [_PROPOSAL_EXAMPLE]})
 
 
 class ProposalFilters(PageQuery):
@@ -311,13 +341,11 @@ def change_queue(request: HttpRequest, model_id: uuid.UUID, body: QueueChangeIn)
     return _told_queue(services.change(_model(request, model_id), changed))
 
 
-@queues.get("/{uuid:model_id}/accounts", response=list[AccountOut], summary="List the accounts of a bot")
-def list_accounts(request: HttpRequest, model_id: uuid.UUID) -> list[AccountOut]:
+@queues.get("/{uuid:model_id}/accounts", response=AccountsOut, summary="List the accounts of a bot")
+def list_accounts(request: HttpRequest, model_id: uuid.UUID) -> AccountsOut:
     """List where your bot's posts appear."""
-    return [
-        _told_account(request, account)
-        for account in services.accounts_of(services.queue_of(_model(request, model_id)))
-    ]
+    accounts = services.accounts_of(services.queue_of(_model(request, model_id)))
+    return AccountsOut(data=[_told_account(request, account) for account in accounts])
 
 
 @queues.post("/{uuid:model_id}/accounts", response={201: AccountOut}, summary="Connect an account")
@@ -341,9 +369,9 @@ def disconnect_account(request: HttpRequest, model_id: uuid.UUID, account_id: uu
     return Status(204, None)
 
 
-@queues.post("/{uuid:model_id}/proposals", response={201: list[ProposalOut]}, summary="Write proposals")
+@queues.post("/{uuid:model_id}/proposals", response={201: ProposalsOut}, summary="Write proposals")
 @idempotency.slow
-def write_proposals(request: HttpRequest, model_id: uuid.UUID, body: WriteIn) -> Status[list[ProposalOut]]:
+def write_proposals(request: HttpRequest, model_id: uuid.UUID, body: WriteIn) -> Status[ProposalsOut]:
     """Let your bot write posts, and propose those that are new. You get at most `n`."""
     made = services.propose(
         model=_model(request, model_id),
@@ -352,7 +380,7 @@ def write_proposals(request: HttpRequest, model_id: uuid.UUID, body: WriteIn) ->
         about=body.about,
         proceed=require_client(request),
     )
-    return Status(201, [_told(proposal) for proposal in made])
+    return Status(201, ProposalsOut(data=[_told(proposal) for proposal in made]))
 
 
 @queues.post("/{uuid:model_id}/recall", response=RecalledOut, summary="Recall all posts of a bot")

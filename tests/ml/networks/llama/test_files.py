@@ -88,7 +88,7 @@ def spoil(path: Path, **facts: Any) -> None:
         ({"attention_bias": True}, "attention_bias"),
         ({"hidden_size": 512}, "shape"),
         ({"num_hidden_layers": 3}, r"lacks .*layers\.2"),
-        ({"vocab_size": 40}, "tokenizer"),
+        ({"vocab_size": 280}, "tokenizer"),
         ({"rope_scaling": {"rope_type": "yarn"}}, "scaled by 'yarn'"),
     ],
 )
