@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from math import ceil
 from typing import Any, Final
 
 from django.conf import settings
@@ -17,7 +18,7 @@ from django.utils.translation import ngettext
 
 from botfactory.accounts.models import User
 from botfactory.words.translation import grouped
-from models_app.bots.rows import TrainedModel
+from models_app.bots.rows import Tier, TrainedModel
 from models_app.ml.config import SamplingConfig
 from models_app.sharing import access
 from models_app.sharing.rights import presentable
@@ -32,7 +33,10 @@ from publishing.sending import sender
 MAX_PROPOSED: Final = 50
 MAX_WAITING: Final = 200
 #: Posts that the bot writes for so many proposals: some are refused, and some are too close to others.
-_DRAFTS: Final = 2
+_WRITTEN: Final = 2
+#: The same for a fluent bot, which shows the best of so many drafts: readers would publish more of those, and nobody
+#: waits for its first words (docs/sense.md).
+_WRITTEN_BY_FLUENT, BEST_OF = 1.2, 9
 #: The shortest post that a label may leave room for.
 _SHORTEST: Final = 40
 LONGEST_TEXT: Final = 4_000
@@ -186,8 +190,14 @@ def propose(
     if waiting >= MAX_PROPOSED:
         raise NoRoom(_("%(n)s proposals wait for you. Decide about some of them first.") % {"n": grouped(waiting)})
     count = max(1, min(count, MAX_PROPOSED - waiting))
+    is_fluent = model.tier == Tier.FLUENT
     sampling = SamplingConfig(
-        count=_DRAFTS * count, max_characters=min(room_of(queue), 1_000), link_guard=True, about=about, prompt=prompt
+        count=ceil(count * (_WRITTEN_BY_FLUENT if is_fluent else _WRITTEN)),
+        max_characters=min(room_of(queue), 1_000),
+        link_guard=True,
+        best_of=BEST_OF if is_fluent else None,
+        about=about,
+        prompt=prompt,
     )
     generation = asking.generate(model=model, owner=owner, sampling=sampling, proceed=proceed)
     allowed = set(presentable(generation.posts))

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from models_app.bots.rows import TrainedModel
+from models_app.bots.rows import Tier, TrainedModel
+from models_app.ml.config import SamplingConfig
 from models_app.writing import asking
 from models_app.writing.rows import Generation
 from publishing import wall_times
@@ -216,3 +217,20 @@ def test_wrong_credentials_connect_nothing_and_say_so(
 def test_private_networks_are_out_of_reach(model: TrainedModel) -> None:
     with pytest.raises(errors.NotConnected, match="private network"):
         connecting.connect(model, "mastodon", {"server": "https://127.0.0.1", "token": "x"})
+
+
+@pytest.mark.parametrize(("tier", "drafts", "posts"), [(Tier.FLUENT, services.BEST_OF, 6), (Tier.QUICK, None, 10)])
+def test_a_fluent_bot_proposes_the_best_of_many_drafts(
+    model: TrainedModel, monkeypatch: pytest.MonkeyPatch, tier: Tier, drafts: int | None, posts: int
+) -> None:
+    asked: list[SamplingConfig] = []
+
+    def wrote(*, sampling: SamplingConfig, **_others: object) -> Generation:
+        asked.append(sampling)
+        assert model.owner is not None
+        return Generation.objects.create(model=model, owner=model.owner, posts=[TEXTS[0]], seconds=1)
+
+    monkeypatch.setattr(asking, "generate", wrote)
+    model.tier = tier
+    services.propose(model=model, owner=model.owner, count=5)  # type: ignore[arg-type]
+    assert [(sampling.best_of, sampling.count) for sampling in asked] == [(drafts, posts)]

@@ -13,7 +13,7 @@ MAX_BANNED, LONGEST_BANNED = 200, 100
 #: The longest topic, in characters.
 LONGEST_TOPIC: Final = 200
 #: The most drafts for each post.
-MAX_BEST_OF: Final = 5
+MAX_BEST_OF: Final = 9
 #: The largest top-k; no vocabulary is larger.
 MAX_TOP_K: Final = 2**18
 
