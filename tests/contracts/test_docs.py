@@ -26,6 +26,19 @@ def test_each_link_leads_somewhere(page: Path) -> None:
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
+def anchors_of(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_each_anchor_is_a_heading(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text(encoding="utf-8"))
+    missing = [(name, anchor) for name, anchor in links if anchor not in anchors_of(page.parent / (name or page.name))]
+    assert missing == []
+
+
 def test_the_message_of_a_socket_has_the_keys_of_the_example() -> None:
     text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8").partition("\n#### The pages' websocket\n")[2]
     message = json.loads(text.partition("```json\n")[2].partition("```")[0])
@@ -103,7 +116,7 @@ def test_every_command_of_ours_is_documented() -> None:
 
 @pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.name)
 def test_each_source_of_posts_has_a_section_in_the_docs(kind: SourceKind) -> None:
-    headings = re.findall(r"^## (.+)$", (ROOT / "docs" / "sources.md").read_text(encoding="utf-8"), re.MULTILINE)
+    headings = re.findall(r"^## (.+)$", (ROOT / "docs" / "posts.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert [heading for heading in headings if re.search(rf"\b{kind.label}\b", heading, re.IGNORECASE)]
 
 

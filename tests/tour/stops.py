@@ -120,9 +120,9 @@ def page() -> str:
         "and its pictures with the example that comes with the product: the posts of Mrs. Kettle, who doesn't exist.",
     ]
     for part, stops in PARTS.items():
-        lines += ["", f"## {part}"]
+        lines += ["", f"## {part}", "", "| page | on a computer, on a phone |", "| --- | --- |"]
         for stop in stops:
-            pictures = [(f"{stop.name}.webp", 620), (f"{stop.name}-phone.webp", 180)]
+            pictures = [(f"{stop.name}.webp", 480), (f"{stop.name}-phone.webp", 140)]
             shown = [f'<img src="tour/{name}" width="{width}" alt="{stop.title}">' for name, width in pictures]
-            lines += ["", f"### {stop.title}", "", stop.text, "", " ".join(shown)]
+            lines.append(f"| **{stop.title}**<br>{stop.text} | {' '.join(shown)} |")
     return "\n".join(lines) + "\n"
