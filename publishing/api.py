@@ -58,6 +58,7 @@ _ACCOUNT_EXAMPLE: Final = {
     "state": "connected",
     "trouble": None,
     "longest": 300,
+    "secret": None,
 }
 
 
@@ -119,6 +120,7 @@ class AccountOut(Output):
     state: str = Field(description="connected, logged_out or unmarked. In the last two, posts wait.")
     trouble: str | None = Field(description="Why nothing is sent.")
     longest: int = Field(description="The longest post there, with its label.")
+    secret: str | None = Field(description="The secret of a webhook, only in the answer to connecting it.")
 
     model_config = examples(_ACCOUNT_EXAMPLE)
 
@@ -134,7 +136,7 @@ class AccountsOut(Output):
 class ConnectIn(Input):
     """The network, and what it asks for: Bluesky a handle and an app password, Mastodon a server and an access token.
 
-    A feed needs nothing.
+    A webhook needs an address, and a feed nothing.
     """
 
     network: NetworkName = Field(description="Where the posts are to appear.")
@@ -142,6 +144,7 @@ class ConnectIn(Input):
     password: Text = Field("", max_length=500, description="An app password. Never the account's own one.")
     server: Text = Field("", max_length=500, description="The server, such as https://example.social.")
     token: Text = Field("", max_length=500, description="The access token of an application on a Mastodon server.")
+    url: Text = Field("", max_length=2000, description="The address of a webhook, which gets each post.")
     mark: bool = Field(
         True, strict=True, description="Whether to mark the account as a bot. Unmarked, it sends nothing."
     )
@@ -280,7 +283,7 @@ def _told_queue(queue: Queue) -> QueueOut:
     return QueueOut(**values, longest=services.room_of(queue))
 
 
-def _told_account(request: HttpRequest, account: Account) -> AccountOut:
+def _told_account(request: HttpRequest, account: Account, *, secret: str | None = None) -> AccountOut:
     feed = reverse("feed_json", args=[account.link]) if account.link else ""
     return AccountOut(
         id=account.pk,
@@ -290,6 +293,7 @@ def _told_account(request: HttpRequest, account: Account) -> AccountOut:
         state=account.state,
         trouble=account.shown_trouble or None,
         longest=account.longest,
+        secret=secret,
     )
 
 
@@ -355,8 +359,9 @@ def connect_account(request: HttpRequest, model_id: uuid.UUID, body: ConnectIn) 
     """Connect an account of a network, for the first time or again, or open the feed. 409 if it doesn't let us in."""
     model = _model(request, model_id)
     require_confirmed(request)
-    entered = body.model_dump(include={"identifier", "password", "server", "token"})
-    return Status(201, _told_account(request, connecting.connect(model, body.network, entered, marks=body.mark)))
+    entered = body.model_dump(include={"identifier", "password", "server", "token", "url"})
+    account = connecting.connect(model, body.network, entered, marks=body.mark)
+    return Status(201, _told_account(request, account, secret=connecting.secret_of(account) or None))
 
 
 @queues.delete("/{uuid:model_id}/accounts/{uuid:account_id}", response={204: None}, summary="Disconnect an account")

@@ -66,6 +66,7 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/models/{model}/publish/feed": (405, 302),
     "/models/{model}/publish/connect/bluesky": (200, 400),
     "/models/{model}/publish/connect/mastodon": (200, 400),
+    "/models/{model}/publish/connect/webhook": (200, 400),
     "/accounts-of-bots/{account}/renew": (405, 302),
     "/accounts-of-bots/{account}/mark": (405, 302),
     "/proposals/{proposal}/approve": (405, 302),

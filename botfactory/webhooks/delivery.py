@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from botfactory import net
 from botfactory.outages.retry_after import moment_of
-from botfactory.webhooks import services, signing
+from botfactory.webhooks import services, signature, signing
 from botfactory.webhooks.event_types import TEST
 from botfactory.webhooks.models import Delivery, Webhook
 from botfactory.words.plurals import counted
@@ -145,13 +145,8 @@ def send(delivery: Delivery) -> Outcome:
             mark("The SECRET_KEY of this installation has changed, so this webhook’s secret is lost. Make a new one."),
         )
     body, timestamp = body_of(delivery), int(time.time())
-    headers = {
-        "Content-Type": "application/json",
-        "User-Agent": _USER_AGENT,
-        "webhook-id": str(delivery.pk),
-        "webhook-timestamp": str(timestamp),
-        "webhook-signature": signing.signatures(webhook, str(delivery.pk), timestamp, body),
-    }
+    signatures = signing.signatures(webhook, str(delivery.pk), timestamp, body)
+    headers = {"User-Agent": _USER_AGENT, **signature.headers(str(delivery.pk), timestamp, signatures)}
     try:
         answer = services.client().post(webhook.url, headers, body)
     except net.NetError as trouble:

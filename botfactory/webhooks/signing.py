@@ -8,9 +8,7 @@ don't know the new ones. `is_known` detects that, and such a webhook signs nothi
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import hmac
 import secrets
 import time
 from datetime import timedelta
@@ -19,8 +17,8 @@ from typing import Any, Final
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from botfactory.webhooks.models import Webhook
+from botfactory.webhooks.signature import secret_from, signature
 
-MARK: Final = "whsec_"
 _SALT_BYTES: Final = 32
 #: How long messages are also signed with a former secret, and with how many, so that the header stays short.
 OVERLAP: Final = timedelta(hours=24)
@@ -58,20 +56,12 @@ def signatures(webhook: Webhook, message_id: str, timestamp: int, body: bytes) -
     return " ".join(signature(_derived(webhook, salt), message_id, timestamp, body) for salt in salts)
 
 
-def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
-    """Sign the message's id, the time of this try and the body with one secret."""
-    key = base64.b64decode(secret.removeprefix(MARK))
-    signed = f"{message_id}.{timestamp}.".encode() + body
-    return f"v1,{base64.b64encode(hmac.digest(key, signed, 'sha256')).decode()}"
-
-
 def _former(webhook: Webhook) -> list[list[Any]]:
     return [[salt, until] for salt, until in webhook.former_salts if until > time.time()]
 
 
 def _derived(webhook: Webhook, salt: str) -> str:
-    digest = salted_hmac(f"botfactory.webhooks.{webhook.pk}", salt, algorithm="sha256").digest()
-    return MARK + base64.b64encode(digest).decode()
+    return secret_from(salted_hmac(f"botfactory.webhooks.{webhook.pk}", salt, algorithm="sha256").digest())
 
 
 def _check(secret: str) -> str:

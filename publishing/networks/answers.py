@@ -19,8 +19,8 @@ PATIENCE: Final = net.Patience(timeout_seconds=10.0, total_seconds=20.0, max_ans
 _SHORTEST_PAUSE: Final = timedelta(seconds=5)
 _DEFAULT_PAUSE: Final = timedelta(minutes=5)
 _LONGEST_PAUSE: Final = timedelta(hours=24)
-_PAUSES: Final = ("retry-after", "ratelimit-reset", "x-ratelimit-reset")
-_USER_AGENT: Final = "BotFactory/0.1 (posts of a bot)"
+_PAUSES: Final = ("retry-after", "ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset")
+USER_AGENT: Final = "BotFactory/0.1 (posts of a bot)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Api:
         that leaves open what the server did.
         """
         url = f"{self._server}{path}" + (f"?{urlencode(query)}" if query else "")
-        sent = {"Accept": "application/json", "User-Agent": _USER_AGENT, **(headers or {})}
+        sent = {"Accept": "application/json", "User-Agent": USER_AGENT, **(headers or {})}
         if token:
             sent["Authorization"] = f"Bearer {token}"
         data = None
@@ -71,7 +71,7 @@ class Api:
             error = Unclear(trouble.message)
         else:
             if answer.status == 429:
-                raise Later(*self._pause(answer.headers))
+                raise later(self._name, answer.headers)
             if answer.status >= 500 or 300 <= answer.status < 400:
                 said = mark("%(name)s is having problems (%(status)s).")
                 raise Unclear(Sentence(said, name=self._name, status=str(answer.status)))
@@ -79,13 +79,14 @@ class Api:
         # Outside of `except`, so that the error has no context, which might show a secret.
         raise error
 
-    def _pause(self, headers: Mapping[str, str]) -> tuple[str, datetime]:
-        now = datetime.now(UTC)
-        asked = (moment_of(headers.get(name, ""), now) for name in _PAUSES)
-        at = next((moment for moment in asked if moment is not None), now + _DEFAULT_PAUSE)
-        at = min(max(at, now + _SHORTEST_PAUSE), now + _LONGEST_PAUSE)
-        said = mark("%(name)s asks us to wait until %(time)s UTC.")
-        return Sentence(said, name=self._name, time=f"{at:%H:%M}"), at
+
+def later(name: str, headers: Mapping[str, str]) -> Later:
+    """Return the error for an answer 429, with the pause that its headers ask for."""
+    now = datetime.now(UTC)
+    asked = (moment_of(headers.get(header, ""), now) for header in _PAUSES)
+    at = next((moment for moment in asked if moment is not None), now + _DEFAULT_PAUSE)
+    at = min(max(at, now + _SHORTEST_PAUSE), now + _LONGEST_PAUSE)
+    return Later(Sentence(mark("%(name)s asks us to wait until %(time)s UTC."), name=name, time=f"{at:%H:%M}"), at)
 
 
 def server_in(text: str) -> str:

@@ -20,7 +20,7 @@ class Outgoing:
 
     key: made once for this post and this account (`Network.new_key`); began_at: when it was first tried; language: a
     code such as "de", or "" if nobody knows; known: ids of posts of ours that the network has already, which are
-    others than this one.
+    others than this one; model: the name of the bot.
     """
 
     key: str
@@ -28,6 +28,7 @@ class Outgoing:
     began_at: datetime
     language: str = ""
     known: frozenset[str] = frozenset()
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,8 @@ class Network:
     - `open`: an account that is connected
     - `length`: of a text, in the network's own unit
     - `new_key`: the key of a new post
-    - `mark_is`: what the network calls the mark of a bot
+    - `mark_is`: what the network calls the mark of a bot; "" if it has none
+    - `secret`: the name of a credential that was made for its owner, who sees it once; "" if there is none
     """
 
     name: str
@@ -153,6 +155,7 @@ class Network:
     length: Callable[[str], int]
     new_key: Callable[[], str]
     mark_is: str = ""
+    secret: str = ""
 
     @property
     def needs_account(self) -> bool:

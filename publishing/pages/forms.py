@@ -99,11 +99,12 @@ class ConnectForm(forms.Form):
                 initial=entry.default,
                 widget=widget,
             )
-        self.fields["marks"] = forms.BooleanField(
-            required=False,
-            initial=True,
-            label=_("Mark the account as a bot on the network, if it isn’t marked"),
-        )
+        if network.mark_is:
+            self.fields["marks"] = forms.BooleanField(
+                required=False,
+                initial=True,
+                label=_("Mark the account as a bot on the network, if it isn’t marked"),
+            )
 
     @property
     def entered(self) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -36,6 +37,8 @@ from publishing.rules.errors import PublishingError
 
 #: What can be wrong with a decision. Each has a sentence for the person.
 REFUSALS = (PublishingError, judging.NotAllowed, LearningError)
+#: In the session: the account whose secret hasn't been shown yet.
+_NEW_SECRET: Final = "new_secret_of_account"
 
 
 @login_required
@@ -172,6 +175,7 @@ def open_feed(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
 
 @sensitive_post_parameters()
 @login_required
+@never_cache
 @require_http_methods(["GET", "POST"])
 @paced("POST")
 @missing_is_404(TrainedModel.DoesNotExist)
@@ -186,16 +190,30 @@ def connect(request: HttpRequest, model_id: uuid.UUID, network: str) -> HttpResp
         if form.is_valid():
             services.begin(model, zone=request.POST.get("zone", ""))
             try:
-                account = connecting.connect(model, network, form.entered, marks=form.cleaned_data["marks"])
+                account = connecting.connect(model, network, form.entered, marks=form.cleaned_data.get("marks", True))
             except PublishingError as error:
                 form.add_error(error.param if error.param in form.fields else None, translated(error))
             else:
                 messages.success(request, _("%(handle)s is connected.") % {"handle": account.handle})
+                if kind.secret:
+                    # Redirect: reloading a page with the secret would make another one.
+                    request.session[_NEW_SECRET] = str(account.pk)
+                    return redirect(request.path)
                 return redirect(f"{_address(model)}#where")
     # The values of secret fields aren't sent back.
     context = {"model": model, "network": kind, "label": _(kind.label), "form": form}
+    context["new_secret"] = _new_secret(request, model, network) if kind.secret and request.method == "GET" else ""
     context["is_new"] = services.queue_of(model).is_new
     return render(request, "publishing/connect.html", context, status=status)
+
+
+def _new_secret(request: HttpRequest, model: TrainedModel, network: str) -> str:
+    """Return the secret of the account that was just connected, the first time it's asked for."""
+    account = Account.objects.filter(queue__model=model, network=network, state=Account.State.CONNECTED).first()
+    if account is None or request.session.get(_NEW_SECRET) != str(account.pk):
+        return ""
+    del request.session[_NEW_SECRET]
+    return connecting.secret_of(account)
 
 
 @login_required

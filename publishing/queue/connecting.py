@@ -90,6 +90,11 @@ def mark(account: Account) -> Account:
     return account
 
 
+def secret_of(account: Account) -> str:
+    """Return the secret that was made for its owner, to be shown once right after connecting. "" if there is none."""
+    return credentials.opened(account.credentials)[account.kind.secret] if account.kind.secret else ""
+
+
 def disconnect(account: Account) -> None:
     """Forget the credentials, or close the feed. What waits there waits until it's connected again."""
     with transaction.atomic():

@@ -241,6 +241,7 @@ def outgoing(publication: Publication) -> Outgoing:
         began_at=publication.began_at,
         language=labels.language_of(publication.proposal.queue.model),
         known=frozenset(others.order_by("-posted_at").values_list("remote_id", flat=True)[:200]),
+        model=publication.proposal.queue.model.name,
     )
 
 

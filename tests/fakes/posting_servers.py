@@ -16,7 +16,8 @@ from tests.fakes.server import Answer, FakeServer
 
 #: What happens to a request that publishes: it's accepted and the answer breaks off; it's accepted and answered 502; it
 #: never gets there; the server asks for a pause, refuses the post, or doesn't know the credentials any more.
-Fault = Literal["", "lost answer", "accepted 502", "502", "cut", "429", "refused", "logged out"]
+#: It may also lead somewhere else.
+Fault = Literal["", "lost answer", "accepted 502", "502", "cut", "429", "refused", "logged out", "moved"]
 PASSWORD, TOKEN = "aaaa-bbbb-cccc-dddd", "a-token"
 DID = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"
 
@@ -69,6 +70,8 @@ class PostingServer(FakeServer):
             return Answer(200, {"nothing": "of this arrives"}, cut=True)
         if fault == "429":
             return Answer(429, {"error": "RateLimitExceeded"}, {"Retry-After": self.retry_after})
+        if fault == "moved":
+            return Answer(308, "", {"Location": "https://example.org/"})
         if fault == "refused":
             return Answer(422, {"error": "Validation failed: no thanks", "message": "no thanks"})
         if fault == "logged out":
@@ -215,3 +218,30 @@ class Mastodon(PostingServer):
 
     def unknown(self) -> Answer:
         return Answer(401, {"error": "The access token is invalid"})
+
+
+class PostReceiver(PostingServer):
+    """Somebody's webhook: keeps the messages by their ids, so one that arrives again changes nothing."""
+
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(port)
+        self.kept: dict[str, dict[str, Any]] = {}
+        self.recalled: list[str] = []
+
+    @property
+    def posts(self) -> list[str]:
+        return [data["text"] for data in self.kept.values()]
+
+    def answered(
+        self, method: str, path: str, query: dict[str, str], headers: Mapping[str, str], sent: dict[str, Any]
+    ) -> Answer:
+        if sent["type"] == "post.recall":
+            self.recalled.append(headers["webhook-id"])
+            return Answer(200 if self.kept.pop(sent["data"]["id"], None) else 404, "")
+        answer = self.publishing(lambda: self._take(headers["webhook-id"], sent["data"]))
+        # Only the status counts, so an answer is lost as a whole.
+        return Answer(0, "") if answer.cut else answer
+
+    def _take(self, message_id: str, data: dict[str, Any]) -> Answer:
+        self.kept[message_id] = data
+        return Answer(202, "")

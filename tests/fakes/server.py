@@ -31,7 +31,7 @@ class Request:
 
 @dataclass
 class Answer:
-    """`body` is sent as JSON, unless it is text or bytes."""
+    """`body` is sent as JSON, unless it is text or bytes. Status 0: the line is closed without an answer."""
 
     status: int
     body: Any
@@ -111,6 +111,9 @@ class FakeServer(ABC):
         answer = self.answer(parts.path, query, sent)
         with self._lock:
             self.requests.append(Request(parts.path, query, answer.status, not answer.cut, sent, body))
+        if not answer.status:
+            handler.close_connection = True
+            return
         kind = "application/json; charset=utf-8"
         if isinstance(answer.body, bytes | str):
             kind = "text/html"

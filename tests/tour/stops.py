@@ -103,6 +103,7 @@ NOT_SHOWN: Final = {
     "/accounts/inactive/",
     "/gallery/{model}/browser/",
     "/models/{model}/publish/connect/mastodon",
+    "/models/{model}/publish/connect/webhook",
     "/accounts/confirm-email/",
     "/accounts/confirm-email/{key}/",
     "/accounts/password/reset/done/",

@@ -16,7 +16,7 @@ from botfactory.accounts.models import User
 from botfactory.jobs import reaper, worker
 from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
-from botfactory.webhooks import delivery, services, signing
+from botfactory.webhooks import delivery, services, signature, signing
 from botfactory.webhooks.models import Delivery, Webhook
 from tests.jobs.test_api import fail, submit
 from tests.product import wait_for
@@ -48,7 +48,7 @@ def test_each_end_of_a_job_is_told_signed_and_by_its_id_alone(alice: User, recei
 def test_the_signature_is_that_of_the_standard() -> None:
     # The example of standardwebhooks.com's own libraries.
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-    made = signing.signature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
+    made = signature.signature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
     assert made == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
