@@ -1,4 +1,4 @@
-"""Rights on a model: its owner has all of them, others have those that its visibility grants (docs/sharing.md)."""
+"""Rights on a model: its owner has all of them, others have those that its visibility grants (docs/bots.md)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Which kind of bot suits the language of the posts, and which written posts are in another one.
 
 SmolLM2, on which fluent bots build, has read mostly English. In other languages, too, fluent bots predict posts better
-than quick ones. But unless they have learned many, they often write English (docs/tiers.md).
+than quick ones. But unless they have learned many, they often write English (docs/fluent.md).
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ MAX_WAITING: Final = 200
 #: Posts that the bot writes for so many proposals: some are refused, and some are too close to others.
 _WRITTEN: Final = 2
 #: The same for a fluent bot, which shows the best of so many drafts: readers would publish more of those, and nobody
-#: waits for its first words (docs/sense.md).
+#: waits for its first words (docs/fluent.md).
 _WRITTEN_BY_FLUENT, BEST_OF = 1.2, 9
 #: The shortest post that a label may leave room for.
 _SHORTEST: Final = 40

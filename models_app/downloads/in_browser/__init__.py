@@ -1,1 +1,1 @@
-"""Bots that write in a person's browser, without the server (docs/in-the-browser.md)."""
+"""Bots that write in a person's browser, without the server (docs/bots.md)."""

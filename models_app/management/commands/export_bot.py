@@ -15,7 +15,7 @@ from models_app.sharing import access
 
 
 class Command(OwnerCommand):
-    help = "Write a bot to a file for another library: Keras, ONNX, TensorFlow.js, PEFT, llama.cpp (docs/formats.md)."
+    help = "Write a bot to a file for another library: Keras, ONNX, TensorFlow.js, PEFT, llama.cpp (docs/bots.md)."
     sentences = (ModelError, versions.NoBaseModel, LearningError)
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -35,7 +35,7 @@ from tweets.models import Corpus
 
 
 class Command(OwnerCommand):
-    help = "Search for the best settings of a bot or of a base model, by many short trainings (docs/search.md)."
+    help = "Search for the best settings of a bot or of a base model, by many short trainings (docs/quality.md)."
     sentences = (
         CorpusError,
         ModelError,

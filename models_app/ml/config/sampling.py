@@ -31,7 +31,7 @@ class Usual:
     link_guard: bool
 
 
-#: A pretrained model knows how sentences go on, and drawing carefully keeps their sense (docs/sense.md). It has read
+#: A pretrained model knows how sentences go on, and drawing carefully keeps their sense (docs/fluent.md). It has read
 #: many links, and makes up some. A small network needs chance to sound like anybody.
 _FLUENT: Final = Usual(temperature=0.5, top_p=0.9, best_of=3, link_guard=True)
 _QUICK: Final = Usual(temperature=0.9, top_p=1.0, best_of=1, link_guard=False)

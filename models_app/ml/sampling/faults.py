@@ -1,7 +1,6 @@
 """Faults that a reader notices at once: a post that stops halfway, repeats itself or says next to nothing.
 
-A draft with a fault is written again while tries are left. docs/sense.md says how many real posts have each, and how
-often readers found sense in written ones with it.
+A draft with a fault is written again while tries are left (docs/fluent.md).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Keeps careful posts different from each other: at a low temperature, many begin alike and say the same.
 
 The first symbol is drawn at temperature 1, which decides how a post begins. After that, rare words that other drafts of
-the request have are a little less likely. docs/sense.md has what both gain.
+the request have are a little less likely. docs/fluent.md has what both gain.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ def test_the_commands_that_are_shown_write_as_the_bot_does_here() -> None:
     assert (usual.temperature, usual.top_k, usual.top_p) == (0.5, 0, 0.9)
     flags = '--temp 0.5 --top-k 0 --min-p 0 --top-p 0.9 --samplers "temperature;top_p"'
     arguments = "do_sample=True, temperature=0.5, top_k=0, top_p=0.9"
-    docs = (Path(__file__).parents[3] / "docs/formats.md").read_text()
+    docs = (Path(__file__).parents[3] / "docs/bots.md").read_text()
     told = {name: notes.how_to_use_adapter(name, "base", "</s>") for name in ("peft", "gguf-lora", "gguf")}
     for shown in (told["gguf"], told["gguf-lora"], docs):
         assert flags in shown and shown.count(flags) == shown.count("--top-p")

@@ -1,4 +1,4 @@
-"""docs/sharing.md as a test: what each person can do with a model of each visibility, on pages and with REST."""
+"""docs/bots.md as a test: what each person can do with a model of each visibility, on pages and with REST."""
 
 from __future__ import annotations
 
