@@ -24,7 +24,7 @@ from models_app.ml.config import LONGEST_TOPIC
 from publishing.models import Account, Proposal, Publication, Queue
 from publishing.networks.registry import NETWORKS
 from publishing.queue import connecting, services
-from publishing.rules import errors, judging, labels
+from publishing.rules import errors, judging, labels, taste
 
 queues = Router(tags=["publishing"])
 proposals = Router(tags=["publishing"])
@@ -62,6 +62,15 @@ _ACCOUNT_EXAMPLE: Final = {
 }
 
 
+class TasteOut(Output):
+    """What the order of proposals learns from your decisions."""
+
+    used: bool = Field(description="Whether proposals are the best of several by it. If not, it would make no better.")
+    sentence: str | None = Field(description="What it has learned.")
+
+    model_config = examples({"used": True, "sentence": "You often reject questions."})
+
+
 class QueueOut(Output):
     """When a bot's posts go out, and how they are labelled."""
 
@@ -76,6 +85,7 @@ class QueueOut(Output):
     stopped: bool = Field(description="Whether nothing is sent until you set it to false.")
     label: str = Field(description="What each post begins with.")
     longest: int = Field(description="Characters that a post can have beside the label.")
+    taste: TasteOut
 
     model_config = examples(
         {
@@ -90,6 +100,7 @@ class QueueOut(Output):
             "stopped": False,
             "label": "AI, in the voice of dril.bsky.social",
             "longest": 262,
+            "taste": {"used": True, "sentence": "You often reject questions."},
         }
     )
 
@@ -280,7 +291,9 @@ def _proposal(request: HttpRequest, proposal_id: uuid.UUID) -> Proposal:
 def _told_queue(queue: Queue) -> QueueOut:
     values: dict[str, Any] = {name: getattr(queue, name) for name in QueueOut.model_fields if hasattr(queue, name)}
     values |= {"model": queue.model_id, "stopped": queue.is_stopped, "label": labels.label_of(queue)}
-    return QueueOut(**values, longest=services.room_of(queue))
+    liked = taste.taste_of(queue)
+    told = TasteOut(used=liked is not None, sentence=taste.sentence(liked) or None)
+    return QueueOut(**values, longest=services.room_of(queue), taste=told)
 
 
 def _told_account(request: HttpRequest, account: Account, *, secret: str | None = None) -> AccountOut:

@@ -143,6 +143,8 @@ class Proposal(models.Model):
     # As the bot wrote it, and as its owner wants it. Without the label.
     written = models.TextField(verbose_name=_("as written"))
     text = models.TextField(verbose_name=_("text"))
+    # What a taste goes by beside the text (rules/taste.py), as it was when the post was proposed.
+    measured = models.JSONField(default=dict, blank=True, editable=False, verbose_name=_("measured"))
     state = models.CharField(max_length=16, choices=State, default=State.PROPOSED, verbose_name=_("state"))
     reason = models.CharField(max_length=16, choices=Reason, blank=True, verbose_name=_("reason"))
     decided_at = models.DateTimeField(null=True, blank=True, verbose_name=_("decided at"))

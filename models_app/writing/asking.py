@@ -333,7 +333,8 @@ async def follow(
 
 def keep(model: TrainedModel, owner: User, sampling: SamplingConfig, result: dict[str, Any]) -> Generation:
     """Keep what a writer has written."""
-    writing = Writing(result["posts"], Refused.from_dict(result["refused"]))
+    # A writer of an earlier version measures nothing.
+    writing = Writing(result["posts"], Refused.from_dict(result["refused"]), measured=result.get("measured", []))
     counters.generation_seconds.observe(result["seconds"])
     counters.generated_posts.inc(len(writing.posts))
     return generations.keep(model, owner, sampling, writing, result["seconds"])

@@ -85,7 +85,7 @@ def keep(model: TrainedModel, owner: User, sampling: SamplingConfig, writing: Wr
     """Keep what `model` has written for `owner`. Raises UnknownModel."""
     with transaction.atomic():
         require_there(model)
-        return Generation.objects.create(
+        generation = Generation.objects.create(
             model=model,
             owner=owner,
             sampling=sampling.as_dict(),
@@ -93,6 +93,8 @@ def keep(model: TrainedModel, owner: User, sampling: SamplingConfig, writing: Wr
             refused=writing.refused.as_dict(),
             seconds=seconds,
         )
+    generation.measured = writing.measured
+    return generation
 
 
 def require_there(model: TrainedModel) -> None:

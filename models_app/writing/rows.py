@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -36,6 +37,9 @@ class Generation(models.Model):
     refused = models.JSONField(default=dict, blank=True, verbose_name=gettext_lazy("rejected drafts"))
     seconds = models.FloatField(verbose_name=gettext_lazy("seconds"))
     created_at = models.DateTimeField(default=timezone.now, editable=False, verbose_name=gettext_lazy("created at"))
+
+    #: What is known of each post, where it has just been written (sampling.sense.measured). The row doesn't keep it.
+    measured: Sequence[Mapping[str, float]] = ()
 
     class Meta:
         ordering = ["-created_at"]

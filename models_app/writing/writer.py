@@ -250,7 +250,8 @@ class Writer:
         def done(outcome: Writing | BaseException) -> None:
             self.memory.shelf.give_back(key)
             if isinstance(outcome, Writing):
-                self._end(held, {"posts": outcome.posts, "refused": outcome.refused.as_dict()})
+                told = {"posts": outcome.posts, "refused": outcome.refused.as_dict(), "measured": outcome.measured}
+                self._end(held, told)
             else:
                 self._end(held, outcome)
 

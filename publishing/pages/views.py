@@ -32,7 +32,7 @@ from publishing.networks.registry import network_of
 from publishing.pages import showing
 from publishing.pages.forms import ApproveForm, ConnectForm, SettingsForm
 from publishing.queue import connecting, services
-from publishing.rules import judging
+from publishing.rules import judging, taste
 from publishing.rules.errors import PublishingError
 
 #: What can be wrong with a decision. Each has a sentence for the person.
@@ -78,6 +78,7 @@ def _page(
         if feed is not None and feed.link
         else {},
         "proposals": showing.proposed(queue),
+        "learned": taste.sentence(taste.taste_of(queue)),
         "rejected": showing.rejected(queue),
         "reasons": Proposal.Reason.choices,
         "waiting": showing.waiting(queue),

@@ -18,25 +18,20 @@ from django.utils.translation import ngettext
 
 from botfactory.accounts.models import User
 from botfactory.words.translation import grouped
-from models_app.bots.rows import Tier, TrainedModel
+from models_app.bots.rows import TrainedModel
 from models_app.ml.config import SamplingConfig
 from models_app.sharing import access
 from models_app.sharing.rights import presentable
 from models_app.writing import asking, generations
 from publishing import wall_times
 from publishing.models import Account, Proposal, Publication, Queue
-from publishing.rules import judging, labels, planning
+from publishing.rules import judging, labels, planning, taste
 from publishing.rules.errors import BadValue, Duplicate, NoAccount, NoRoom, NothingNew, NotNow, TooLong
 from publishing.sending import sender
 
 #: The most undecided proposals and the most waiting posts of a bot.
 MAX_PROPOSED: Final = 50
 MAX_WAITING: Final = 200
-#: Posts that the bot writes for so many proposals: some are refused, and some are too close to others.
-_WRITTEN: Final = 2
-#: The same for a fluent bot, which shows the best of so many drafts: readers would publish more of those, and nobody
-#: waits for its first words (docs/fluent.md).
-_WRITTEN_BY_FLUENT, BEST_OF = 1.2, 9
 #: The shortest post that a label may leave room for.
 _SHORTEST: Final = 40
 LONGEST_TEXT: Final = 4_000
@@ -190,21 +185,23 @@ def propose(
     if waiting >= MAX_PROPOSED:
         raise NoRoom(_("%(n)s proposals wait for you. Decide about some of them first.") % {"n": grouped(waiting)})
     count = max(1, min(count, MAX_PROPOSED - waiting))
-    is_fluent = model.tier == Tier.FLUENT
+    liked = taste.taste_of(queue)
+    amounts = taste.amounts(model, liked)
     sampling = SamplingConfig(
-        count=ceil(count * (_WRITTEN_BY_FLUENT if is_fluent else _WRITTEN)),
+        count=min(100, ceil(count * amounts.written)),
         max_characters=min(room_of(queue), 1_000),
         link_guard=True,
-        best_of=BEST_OF if is_fluent else None,
+        best_of=amounts.best_of,
         about=about,
         prompt=prompt,
     )
     generation = asking.generate(model=model, owner=owner, sampling=sampling, proceed=proceed)
     allowed = set(presentable(generation.posts))
+    posts = taste.best_first(liked, model, generation)
     made: list[Proposal] = []
     with held(model) as queue:
         known = [text for pair in queue.proposals.values_list("written", "text") for text in dict.fromkeys(pair)]
-        for number, written in enumerate(generation.posts):
+        for number, written, measured in posts:
             if len(made) == count or written not in allowed or not _may_go(model, written):
                 continue
             if judging.near_copies(known).is_copy(written):
@@ -212,7 +209,12 @@ def propose(
             known.append(written)
             made.append(
                 Proposal.objects.create(
-                    queue=queue, generation=generation, number=number, written=written, text=written
+                    queue=queue,
+                    generation=generation,
+                    number=number,
+                    written=written,
+                    text=written,
+                    measured=measured,
                 )
             )
     if not made:

@@ -219,7 +219,7 @@ def test_private_networks_are_out_of_reach(model: TrainedModel) -> None:
         connecting.connect(model, "mastodon", {"server": "https://127.0.0.1", "token": "x"})
 
 
-@pytest.mark.parametrize(("tier", "drafts", "posts"), [(Tier.FLUENT, services.BEST_OF, 6), (Tier.QUICK, None, 10)])
+@pytest.mark.parametrize(("tier", "drafts", "posts"), [(Tier.FLUENT, 9, 6), (Tier.QUICK, None, 10)])
 def test_a_fluent_bot_proposes_the_best_of_many_drafts(
     model: TrainedModel, monkeypatch: pytest.MonkeyPatch, tier: Tier, drafts: int | None, posts: int
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 
@@ -42,8 +42,10 @@ class Writing:
     """Generated posts, and how many others were rejected.
 
     sense: how much sense readers would find in them, on average, from 0 to 3; None if they weren't chosen from drafts.
+    measured: what is known of each of them (`sense.measured`).
     """
 
     posts: list[str]
     refused: Refused
     sense: float | None = None
+    measured: list[dict[str, float]] = field(default_factory=list)

@@ -39,7 +39,7 @@ from .outcome import Refused, Writing
 from .place import Place
 from .prompt import Prompt, hold_to
 from .row import Row, extend, note_chance_to_end
-from .sense import Draft, mean_sense
+from .sense import Draft, mean_sense, measured
 from .topic import Topic, line_about
 from .variety import OPENING_TEMPERATURE, OPENING_TOP_P, Variety
 
@@ -273,6 +273,7 @@ class Sampler:
             posts=[draft.post for draft in drafts],
             refused=Refused(copies, **reasons),
             sense=mean_sense(drafts) if variety is not None and drafts else None,
+            measured=[measured(draft) for draft in drafts],
         )
 
     def _draw(

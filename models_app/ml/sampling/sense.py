@@ -76,6 +76,14 @@ def judged(draft: Draft) -> float:
     return float(((features(draft) - mean) / spread) @ weight)
 
 
+def measured(draft: Draft) -> dict[str, float]:
+    """Return how much sense it makes and how surprising a character of it is, in nats; {} without surprisals."""
+    if not draft.surprisals:
+        return {}
+    surprise = sum(draft.surprisals) / (len(draft.post) + 1)
+    return {"sense": round(judged(draft), 3), "surprise": round(surprise, 3)}
+
+
 def mean_sense(drafts: Sequence[Draft]) -> float:
     """Return how much sense readers would find in the drafts, on average: 0 (nonsense) to 3 (full sense)."""
     at_zero, slope = SENSE
