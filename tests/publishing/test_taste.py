@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from models_app.bots.rows import Tier, TrainedModel
 from models_app.ml.config import SamplingConfig
+from models_app.ml.evaluation.taste import Lean, Taste
 from models_app.writing import asking
 from models_app.writing.rows import Generation
 from publishing.models import Account, Proposal, Queue
@@ -20,10 +21,9 @@ from tests.publishing.helpers import approve, propose
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-WORDS = (
-    "umbrella library neighbour violin biscuit ladder goodnight kettle saucepan orchard harbour lantern thimble "
-    "pigeon marmalade trumpet cellar gravel meadow blanket"
-).split()
+TEXT = """umbrella library neighbour violin biscuit ladder goodnight kettle saucepan orchard harbour lantern thimble
+pigeon marmalade trumpet cellar gravel meadow blanket"""
+WORDS = TEXT.split()
 
 
 def texts(count: int, seed: int) -> list[str]:
@@ -49,13 +49,17 @@ def asked(model: TrainedModel, monkeypatch: pytest.MonkeyPatch) -> list[Sampling
 
     def wrote(*, sampling: SamplingConfig, **_others: object) -> Generation:
         found.append(sampling)
-        posts = texts(sampling.count, seed=100 + len(found))
-        generation = Generation.objects.create(model=model, owner=model.owner, posts=posts, seconds=1)
-        generation.measured = [{"sense": 0.5, "surprise": 2.0}] * len(posts)
+        generation = written(model, texts(sampling.count, seed=100 + len(found)))
+        generation.measured = [{"sense": 0.5, "surprise": 2.0}] * len(generation.posts)
         return generation
 
     monkeypatch.setattr(asking, "generate", wrote)
     return found
+
+
+def written(model: TrainedModel, posts: list[str]) -> Generation:
+    assert model.owner is not None
+    return Generation.objects.create(model=model, owner=model.owner, posts=posts, seconds=1)
 
 
 def proposed(model: TrainedModel) -> list[Proposal]:
@@ -87,8 +91,7 @@ def test_a_fluent_bot_draws_no_more_drafts_than_before(
 def test_what_was_measured_is_kept_with_the_proposal(
     model: TrainedModel, queue: Queue, asked: list[SamplingConfig]
 ) -> None:
-    texts_by_bot = texts(120, seed=3)
-    Generation.objects.create(model=model, owner=model.owner, posts=texts_by_bot, seconds=1)
+    written(model, texts(120, seed=3))
     measured = proposed(model)[0].measured
     assert (measured["sense"], measured["surprise"]) == (0.5, 2.0)
     assert 0 <= measured["near"] <= 1 and isinstance(measured["voice"], float)
@@ -100,10 +103,7 @@ def test_it_never_unlocks_what_may_not_be_posted(
     decide(model)
     posts = ["hello @somebody@example.social in the orchard", "a kettle in the cellar?", "write me at ada@example.com"]
 
-    def wrote(**_asked: object) -> Generation:
-        return Generation.objects.create(model=model, owner=model.owner, posts=posts, seconds=1)
-
-    monkeypatch.setattr(asking, "generate", wrote)
+    monkeypatch.setattr(asking, "generate", lambda **_asked: written(model, posts))
     assert [proposal.text for proposal in proposed(model)] == [posts[1]]
 
 
@@ -145,8 +145,8 @@ def test_the_page_and_the_api_say_what_was_learned(
 
 
 def test_the_sentence_names_two_things_at_most() -> None:
-    leans = (taste.taste.Lean("long", "much"), taste.taste.Lean("word", "much", "kettle"))
+    leans = (Lean("long", "much"), Lean("word", "much", "kettle"))
     empty = np.zeros(0)
-    found = taste.taste.Taste(empty, empty, (), empty, empty, leans)
+    found = Taste(empty, empty, (), empty, empty, leans)
     assert taste.sentence(found) == "You often reject long posts and posts with “kettle”."
     assert taste.sentence(None) == ""

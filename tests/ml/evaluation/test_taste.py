@@ -7,10 +7,9 @@ import pytest
 
 from models_app.ml.evaluation.taste import MIN_DECISIONS, Decision, Lean, Post, Taste, learned
 
-WORDS = (
-    "the soup moon ladder train violin kettle biscuit sings quietly late again today never my a lamp oak river stone cup "
-    "door glass paper wind snow bread salt rope coin mill goat harp fern"
-).split()
+TEXT = """the soup moon ladder train violin kettle biscuit sings quietly late again today never my a lamp oak river
+stone cup door glass paper wind snow bread salt rope coin mill goat harp fern"""
+WORDS = TEXT.split()
 
 
 def posts(count: int, seed: int, **measured: float) -> list[Post]:
