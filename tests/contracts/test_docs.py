@@ -87,7 +87,7 @@ def test_a_test_that_is_missing_is_found() -> None:
 
 def test_every_command_of_ours_is_documented() -> None:
     text = (ROOT / "docs" / "administration.md").read_text(encoding="utf-8")
-    # makemessages and migrate are Django's own with options and a check of ours (docs/development.md, administration.md).
+    # makemessages and migrate are Django's own with options and a check of ours.
     apps = {"botfactory.ops", "tweets", "models_app", "publishing"}
     ours = {name for name, app in get_commands().items() if app in apps} - {"makemessages", "migrate"}
     assert ours == {
