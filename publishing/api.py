@@ -82,6 +82,11 @@ class QueueOut(Output):
     daily_maximum: int = Field(description="The most posts a day, with those that have a time of their own.")
     quiet_from: int = Field(description=f"{_HOUR} Nothing goes out from then until `quiet_until`.")
     quiet_until: int = Field(description=_HOUR)
+    proposals_a_day: int = Field(description="Proposals that the bot makes by itself each day; 0 for none.")
+    topics: list[str] = Field(
+        description="What these are about, or how those of a quick bot begin. One is drawn each time."
+    )
+    with_links: bool = Field(description="Whether proposals may have links.")
     stopped: bool = Field(description="Whether nothing is sent until you set it to false.")
     label: str = Field(description="What each post begins with.")
     longest: int = Field(description="Characters that a post can have beside the label.")
@@ -97,6 +102,9 @@ class QueueOut(Output):
             "daily_maximum": 6,
             "quiet_from": 22,
             "quiet_until": 7,
+            "proposals_a_day": 3,
+            "topics": ["coffee", "the sea"],
+            "with_links": False,
             "stopped": False,
             "label": "AI, in the voice of dril.bsky.social",
             "longest": 262,
@@ -115,6 +123,9 @@ class QueueChangeIn(Input):
     daily_maximum: int | None = Field(None, ge=1, le=48, strict=True)
     quiet_from: int | None = Field(None, ge=0, le=24, strict=True)
     quiet_until: int | None = Field(None, ge=0, le=24, strict=True)
+    proposals_a_day: int | None = Field(None, ge=0, le=services.MAX_A_DAY, strict=True)
+    topics: list[Annotated[Text, Field(max_length=LONGEST_TOPIC)]] | None = Field(None, max_length=services.MAX_TOPICS)
+    with_links: bool | None = Field(None, strict=True)
     stopped: bool | None = Field(None, strict=True)
     label: Text | None = Field(None, max_length=80, description='Other words for the label; "" for the usual ones.')
 
@@ -291,6 +302,7 @@ def _proposal(request: HttpRequest, proposal_id: uuid.UUID) -> Proposal:
 def _told_queue(queue: Queue) -> QueueOut:
     values: dict[str, Any] = {name: getattr(queue, name) for name in QueueOut.model_fields if hasattr(queue, name)}
     values |= {"model": queue.model_id, "stopped": queue.is_stopped, "label": labels.label_of(queue)}
+    values["topics"] = queue.topics.splitlines()
     liked = taste.taste_of(queue)
     told = TasteOut(used=liked is not None, sentence=taste.sentence(liked) or None)
     return QueueOut(**values, longest=services.room_of(queue), taste=told)
@@ -355,6 +367,8 @@ def change_queue(request: HttpRequest, model_id: uuid.UUID, body: QueueChangeIn)
     changed = {name: value for name, value in body.model_dump(exclude_unset=True).items() if value is not None}
     if "stopped" in changed:
         changed["is_stopped"] = changed.pop("stopped")
+    if "topics" in changed:
+        changed["topics"] = "\n".join(" ".join(topic.split()) for topic in changed["topics"])
     return _told_queue(services.change(_model(request, model_id), changed))
 
 

@@ -10,8 +10,9 @@ class PublishingConfig(AppConfig):
 
     def ready(self) -> None:
         from botfactory import celery, scheduler  # noqa: F401
-        from publishing.queue import mails
+        from publishing.queue import filling, mails
         from publishing.sending import sender
 
         scheduler.register("posts of bots", sender.look)
+        scheduler.register("proposals of bots", filling.look)
         scheduler.register("mails about accounts of bots", mails.look)

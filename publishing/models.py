@@ -35,6 +35,18 @@ class Queue(models.Model):
     # Nothing goes out between these hours, which may span midnight; equal ones are none.
     quiet_from = models.PositiveSmallIntegerField(default=22, verbose_name=_("quiet from hour"))
     quiet_until = models.PositiveSmallIntegerField(default=7, verbose_name=_("quiet until hour"))
+    # So many proposals a day of the wall by itself, 0 for none.
+    proposals_a_day = models.PositiveSmallIntegerField(default=0, verbose_name=_("proposals a day"))
+    # What they are about (a fluent bot) or how they begin (a quick one), one a line. One is drawn each time.
+    topics = models.TextField(blank=True, verbose_name=_("topics or beginnings"))
+    with_links = models.BooleanField(default=False, verbose_name=_("proposals may have links"))
+    # When it next proposes by itself; None for now. While a process does it: when to presume that one dead.
+    fill_at = models.DateTimeField(null=True, blank=True, editable=False, verbose_name=_("proposes at"))
+    # The process that lets it write (jobs.processes).
+    filler = models.CharField(max_length=255, blank=True, editable=False, verbose_name=_("filler"))
+    # Why the last time failed, and how that is translated.
+    fill_trouble = models.TextField(blank=True, editable=False, verbose_name=_("why it proposed nothing"))
+    fill_trouble_words = models.JSONField(default=dict, blank=True, editable=False, verbose_name=_("translation"))
     # Until the owner goes on, nothing is sent.
     is_stopped = models.BooleanField(default=False, verbose_name=_("stopped"))
     # Other words for the label at the beginning of each post; blank for ours (labels.py).
@@ -54,6 +66,11 @@ class Queue(models.Model):
     def is_new(self) -> bool:
         """Return whether it has no row yet."""
         return self._state.adding
+
+    @property
+    def shown_fill_trouble(self) -> str:
+        """Return why it proposed nothing by itself, in the active language, or ""."""
+        return restored(self.fill_trouble, self.fill_trouble_words)
 
     @property
     def hours(self) -> wall_times.Hours:

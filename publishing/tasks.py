@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from publishing.queue import mails
+from publishing.queue import filling, mails
 from publishing.sending import sender
 
 
@@ -14,3 +14,8 @@ def send() -> None:
 @shared_task(name=mails.SEND)
 def send_mails() -> None:
     mails.send_due()
+
+
+@shared_task(name=filling.FILL)
+def fill() -> None:
+    filling.fill_next()

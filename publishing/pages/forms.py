@@ -8,10 +8,11 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from models_app.bots.rows import Tier
 from publishing import wall_times
 from publishing.models import Queue
 from publishing.networks.base import Network
-from publishing.queue.services import LONGEST_TEXT
+from publishing.queue.services import LONGEST_TEXT, MAX_A_DAY
 from publishing.rules import labels
 
 
@@ -30,6 +31,9 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "daily_maximum",
             "quiet_from",
             "quiet_until",
+            "proposals_a_day",
+            "topics",
+            "with_links",
             "label",
             "is_unlabelled",
         ]
@@ -40,6 +44,8 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "daily_maximum": gettext_lazy("At most a day, with posts at times of their own"),
             "quiet_from": gettext_lazy("Quiet from hour"),
             "quiet_until": gettext_lazy("Quiet until hour"),
+            "proposals_a_day": gettext_lazy("Proposals a day that the bot makes by itself"),
+            "with_links": gettext_lazy("Proposals may have links"),
             "label": gettext_lazy("Label"),
             "is_unlabelled": gettext_lazy("Post without a label"),
         }
@@ -50,9 +56,17 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]
         assert isinstance(zone, forms.ChoiceField)
         zone.choices = [(name, name.replace("_", " ")) for name in wall_times.zones()]
         self.fields["label"].widget.attrs["placeholder"] = labels.usual_label(self.instance.model)
+        topics = self.fields["topics"]
+        topics.widget = forms.Textarea(attrs={"rows": 3})
+        if self.instance.model.tier == Tier.FLUENT:
+            topics.label = _("Topics of these, one a line")
+        else:
+            topics.label = _("Beginnings of these, one a line")
+        topics.help_text = _("One is drawn each day. Without any, the bot chooses.")
         if not settings.UNLABELLED_POSTS:
             del self.fields["is_unlabelled"]
         for name, (least, most) in {
+            "proposals_a_day": (0, MAX_A_DAY),
             "per_day": (1, 24),
             "daily_maximum": (1, 48),
             "opens": (0, 23),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import uuid
+from dataclasses import asdict
 from typing import Any, Final, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -25,8 +29,11 @@ from botfactory.web.missing import missing_is_404
 from botfactory.words.translation import grouped, translated
 from models_app.bots.errors import ModelError
 from models_app.bots.rows import TrainedModel
+from models_app.ml.config import LONGEST_TOPIC
 from models_app.ml.errors import LearningError
+from models_app.writing import generations, live
 from models_app.writing.admission import NotNow
+from models_app.writing.rows import Generation
 from publishing.models import Account, Proposal, Publication
 from publishing.networks.registry import network_of
 from publishing.pages import showing
@@ -35,10 +42,14 @@ from publishing.queue import connecting, services
 from publishing.rules import judging, taste
 from publishing.rules.errors import PublishingError
 
+logger = logging.getLogger(__name__)
+
 #: What can be wrong with a decision. Each has a sentence for the person.
 REFUSALS = (PublishingError, judging.NotAllowed, LearningError)
 #: In the session: the account whose secret hasn't been shown yet.
 _NEW_SECRET: Final = "new_secret_of_account"
+#: What can be wrong with letting a bot write.
+WRITING = (*REFUSALS, ModelError, ValueError)
 
 
 @login_required
@@ -85,6 +96,7 @@ def _page(
         "troubled": showing.troubled(queue),
         "listing": listing,
         "longest": showing.longest(queue),
+        "written": _count_of(model),
         "form": form or SettingsForm(instance=queue),
         "refused": refused,
         "why": translated(why) if why is not None else "",
@@ -94,27 +106,68 @@ def _page(
     return render(request, "publishing/queue.html", context, status=status)
 
 
+def _count_of(model: TrainedModel) -> int:
+    """Return how many posts the bot writes when it's asked for proposals."""
+    try:
+        return services.sampling_of(model, count=services.AT_ONCE).count
+    except PublishingError:
+        return 0
+
+
 @login_required
 @require_POST
 @missing_is_404(TrainedModel.DoesNotExist)
-def write_proposals(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
-    """Let the bot write posts, and propose those that are new."""
+def write_proposals(request: HttpRequest, model_id: uuid.UUID) -> HttpResponseBase:
+    """Let the bot write posts, and propose those that are new. A script gets each post as it's written."""
     model = services.publishable_for_user(request.user, model_id)
     owner = cast(User, request.user)
     services.begin(model, zone=request.POST.get("zone", ""))
+    about = request.POST.get("about", "")[:LONGEST_TOPIC]
+    is_streamed = live.is_asked_for(request, live.NDJSON)
     try:
         require_pace(owner)
-        made = services.propose(
-            model=model, owner=owner, about=request.POST.get("about", "")[:200], proceed=require_client(request)
-        )
-    except (*REFUSALS, ModelError, ApiError, ValueError) as error:
-        messages.error(request, translated(error))
-    except NotNow as error:
-        messages.warning(request, translated(error))
+        if is_streamed:
+            return _stream(request, model, about)
+        made = services.propose(model=model, owner=owner, about=about, proceed=require_client(request))
+    except (*WRITING, NotNow, ApiError) as error:
+        if is_streamed:
+            return render(request, "publishing/_refused.html", {"why": translated(error)})
+        add = messages.warning if isinstance(error, NotNow) else messages.error
+        add(request, translated(error))
     else:
         said = ngettext("%(n)s new proposal.", "%(n)s new proposals.", len(made))
         messages.success(request, said % {"n": grouped(len(made))})
     return redirect(_address(model))
+
+
+def _stream(request: HttpRequest, model: TrainedModel, about: str) -> StreamingHttpResponse:
+    """Each post as it is written, then the proposals as parts of the page."""
+
+    def part(generation: Generation) -> str:
+        made = services.accept(model, generation, count=services.AT_ONCE)
+        queue = services.queue_of(model)
+        all_of_them = showing.proposed(queue)
+        context = {
+            "model": model,
+            "queue": queue,
+            "label": showing.label(queue),
+            "longest": showing.longest(queue),
+            "reasons": Proposal.Reason.choices,
+            "proposals": [(all_of_them.index(proposal) + 1, proposal) for proposal in all_of_them if proposal in made],
+        }
+        return json.dumps({"html": render_to_string("publishing/_written.html", context, request)})
+
+    def trouble(error: Exception) -> str:
+        if not isinstance(error, (*WRITING, NotNow)):
+            logger.error("%s (%s) can't propose posts", model, model.pk, exc_info=error)
+            error = NotNow(_("That didn’t work. Try again, or reload the page."))
+        context = {"why": translated(error)}
+        return json.dumps({"error": {"html": render_to_string("publishing/_refused.html", context, request)}})
+
+    words = live.Words(post=lambda told: json.dumps(asdict(told)), generation=part, error=trouble)
+    sampling = generations.settled(services.sampling_of(model, count=services.AT_ONCE, about=about), model)
+    owner = cast(User, request.user)
+    return live.response(request, live.NDJSON, words, model=model, owner=owner, sampling=sampling, beginnings=True)
 
 
 @login_required

@@ -19,10 +19,11 @@ from django.utils.translation import ngettext
 from botfactory.accounts.models import User
 from botfactory.words.translation import grouped
 from models_app.bots.rows import TrainedModel
-from models_app.ml.config import SamplingConfig
+from models_app.ml.config import LONGEST_TOPIC, SamplingConfig
 from models_app.sharing import access
 from models_app.sharing.rights import presentable
 from models_app.writing import asking, generations
+from models_app.writing.rows import Generation
 from publishing import wall_times
 from publishing.models import Account, Proposal, Publication, Queue
 from publishing.rules import judging, labels, planning, taste
@@ -35,6 +36,11 @@ MAX_WAITING: Final = 200
 #: The shortest post that a label may leave room for.
 _SHORTEST: Final = 40
 LONGEST_TEXT: Final = 4_000
+#: Proposals that a person gets when they ask for some.
+AT_ONCE: Final = 5
+#: The most proposals a day that a bot makes by itself.
+MAX_A_DAY: Final = 20
+MAX_TOPICS: Final = 20
 
 _State = Publication.State
 
@@ -133,6 +139,16 @@ def _check(queue: Queue) -> None:
         raise BadValue(_("Choose 1 to 24 slots and at most 48 posts a day."), "per_day")
     if not any(queue.hours.slots(datetime(2000, 1, 1), "")):
         raise BadValue(_("No slot is outside of the quiet hours. Change either."), "quiet_from")
+    if not 0 <= queue.proposals_a_day <= MAX_A_DAY:
+        raise BadValue(_("A bot proposes 0 to %(most)s posts a day.") % {"most": MAX_A_DAY}, "proposals_a_day")
+    topics = [line for each in queue.topics.splitlines() if (line := " ".join(each.split()))]
+    if len(topics) > MAX_TOPICS or "\x00" in queue.topics or max(map(len, topics), default=0) > LONGEST_TOPIC:
+        raise BadValue(
+            _("Write at most %(lines)s lines of up to %(most)s characters.")
+            % {"lines": MAX_TOPICS, "most": LONGEST_TOPIC},
+            "topics",
+        )
+    queue.topics = "\n".join(dict.fromkeys(topics))
     queue.label = " ".join(queue.label.split())
     if len(queue.label) > 80 or "\x00" in queue.label:
         raise BadValue(_("A label can have at most 80 characters."), "label")
@@ -170,36 +186,45 @@ def propose(
     *,
     model: TrainedModel,
     owner: User,
-    count: int = 5,
+    count: int = AT_ONCE,
     about: str = "",
     prompt: str = "",
     proceed: Callable[[], None] | None = None,
 ) -> list[Proposal]:
     """Let the bot write posts, and propose those that are new. At most `count`.
 
-    What its owner rejected, and near copies of that, of other proposals and of what was posted, aren't proposed again.
-    Raises NoRoom, NothingNew, and what `asking.generate` raises.
+    Raises what `sampling_of`, `accept` and `asking.generate` raise.
     """
+    sampling = sampling_of(model, count=count, about=about, prompt=prompt)
+    generation = asking.generate(model=model, owner=owner, sampling=sampling, proceed=proceed)
+    return accept(model, generation, count=count)
+
+
+def sampling_of(model: TrainedModel, *, count: int, about: str = "", prompt: str = "") -> SamplingConfig:
+    """Return what to write for so many proposals, or for as many as there is room for. Raises NoRoom."""
     queue = queue_of(model)
-    waiting = 0 if queue.is_new else queue.proposals.filter(state=Proposal.State.PROPOSED).count()
-    if waiting >= MAX_PROPOSED:
-        raise NoRoom(_("%(n)s proposals wait for you. Decide about some of them first.") % {"n": grouped(waiting)})
-    count = max(1, min(count, MAX_PROPOSED - waiting))
-    liked = taste.taste_of(queue)
-    amounts = taste.amounts(model, liked)
-    sampling = SamplingConfig(
-        count=min(100, ceil(count * amounts.written)),
+    amounts = taste.amounts(model, taste.taste_of(queue))
+    return SamplingConfig(
+        count=min(100, ceil(_room(queue, count) * amounts.written)),
         max_characters=min(room_of(queue), 1_000),
-        link_guard=True,
+        link_guard=not queue.with_links,
         best_of=amounts.best_of,
         about=about,
         prompt=prompt,
     )
-    generation = asking.generate(model=model, owner=owner, sampling=sampling, proceed=proceed)
+
+
+def accept(model: TrainedModel, generation: Generation, *, count: int) -> list[Proposal]:
+    """Propose what is new of the posts that the bot has written, at most `count`.
+
+    What its owner rejected, and near copies of that, of other proposals and of what was posted, aren't proposed again.
+    Raises NoRoom, NothingNew.
+    """
     allowed = set(presentable(generation.posts))
-    posts = taste.best_first(liked, model, generation)
+    posts = taste.best_first(taste.taste_of(queue_of(model)), model, generation)
     made: list[Proposal] = []
     with held(model) as queue:
+        count = _room(queue, count)
         known = [text for pair in queue.proposals.values_list("written", "text") for text in dict.fromkeys(pair)]
         for number, written, measured in posts:
             if len(made) == count or written not in allowed or not _may_go(model, written):
@@ -220,6 +245,14 @@ def propose(
     if not made:
         raise NothingNew(_("Everything it wrote was like what you know already, or may not be posted. Try again."))
     return made
+
+
+def _room(queue: Queue, count: int) -> int:
+    """Return how many of so many proposals there is room for. Raises NoRoom."""
+    waiting = 0 if queue.is_new else queue.proposals.filter(state=Proposal.State.PROPOSED).count()
+    if waiting >= MAX_PROPOSED:
+        raise NoRoom(_("%(n)s proposals wait for you. Decide about some of them first.") % {"n": grouped(waiting)})
+    return max(1, min(count, MAX_PROPOSED - waiting))
 
 
 def _may_go(model: TrainedModel, text: str) -> bool:

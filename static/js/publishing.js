@@ -3,8 +3,9 @@
 
 import { troubleOf } from "./answers.js";
 import { all, byId, element, setText, show, targetOf } from "./dom.js";
+import { fail, writeInto } from "./streams.js";
 import { failed } from "./toasts.js";
-import { FAILED } from "./words.js";
+import { FAILED, gettext, interpolate, ngettext } from "./words.js";
 
 const REFRESH_MS = 800;
 /** How many decisions the server hasn't answered yet. */
@@ -21,7 +22,10 @@ function current() {
 
 document.addEventListener("submit", async (submission) => {
   const form = /** @type {HTMLFormElement} */ (targetOf(submission));
-  if (form.dataset.waits) return wait(form);
+  if (form.matches("[data-proposes]")) {
+    submission.preventDefault();
+    return propose(form);
+  }
   const card = /** @type {HTMLElement | null} */ (form.dataset.decide ? form.closest("[data-proposal]") : null);
   if (!card) return;
   submission.preventDefault();
@@ -84,10 +88,45 @@ async function refresh() {
   }
 }
 
-function wait(form) {
-  const button = form.querySelector("button");
-  setText(button, form.dataset.waits);
-  button.setAttribute("aria-busy", "true");
+/** Let the bot write. Posts appear as they are written; in the end, the proposals take their place. */
+async function propose(form) {
+  const button = form.querySelector("[type=submit]");
+  if (button.getAttribute("aria-disabled")) return;
+  button.setAttribute("aria-disabled", "true");
+  const body = new FormData(form);
+  const place = byId("written");
+  const writing = new AbortController();
+  const cancel = form.querySelector("[data-cancel]");
+  cancel.onclick = () => writing.abort();
+  show(cancel, true);
+  const say = (text) => setText(form.querySelector("[data-progress]"), text);
+  const ended = (n) => say(interpolate(gettext("Writing: %(n)s of %(of)s posts …"), { n, of: body.get("count") }));
+  ended(0);
+  try {
+    await writeInto(place, { action: form.action, body, signal: writing.signal, ended });
+    say(takeOver(place));
+  } catch (error) {
+    const isCancelled = error.name === "AbortError";
+    say(isCancelled ? gettext("Cancelled.") : "");
+    if (isCancelled) place.replaceChildren();
+    else fail(place, FAILED);
+  } finally {
+    button.removeAttribute("aria-disabled");
+    if (document.activeElement === cancel) button.focus();
+    show(cancel, false);
+  }
+}
+
+/** Put new proposals into the list, and return what to say. */
+function takeOver(place) {
+  const fresh = place.querySelectorAll("[data-proposal]");
+  if (!fresh.length) return "";
+  byId("proposal-list").append(...fresh);
+  place.replaceChildren();
+  for (const shown of [byId("proposal-list"), document.querySelector("[data-keys]")]) show(shown, true);
+  show(document.querySelector("[data-none]"), false);
+  const n = fresh.length;
+  return interpolate(ngettext("%(n)s new proposal.", "%(n)s new proposals.", n), { n });
 }
 
 const KEYS = {

@@ -8,9 +8,10 @@ import { FAILED, SIGNED_OUT, gettext } from "./words.js";
 /**
  * Let a bot write into the place.
  * @param {HTMLElement} place what shows the posts
- * @param {{action: string, body: FormData, signal?: AbortSignal}} options
+ * @param {{action: string, body: FormData, signal?: AbortSignal, ended?: (posts: number) => void}} options ended: is told
+ *   how many posts are whole
  */
-export async function writeInto(place, { action, body, signal }) {
+export async function writeInto(place, { action, body, signal, ended }) {
   const cards = new Cards(place, countOf(body));
   const answer = await fetch(action, {
     method: "POST",
@@ -20,7 +21,7 @@ export async function writeInto(place, { action, body, signal }) {
   });
   if (answer.redirected) return fail(place, SIGNED_OUT);
   const type = answer.headers.get("Content-Type") ?? "";
-  if (type.startsWith("application/x-ndjson")) return follow(answer, place, cards);
+  if (type.startsWith("application/x-ndjson")) return follow(answer, place, cards, ended);
   if (type.startsWith("text/html")) return putPart(place, await answer.text());
   fail(place, FAILED);
 }
@@ -33,13 +34,16 @@ function putPart(place, html) {
 }
 
 /** Show the posts as they begin and end. The last line is HTML that replaces them all. */
-async function follow(answer, place, cards) {
+async function follow(answer, place, cards, ended) {
   try {
     for await (const { beginnings, generation, error, ...posted } of linesOf(answer.body)) {
       if (generation) return putWritten(place, generation.html, cards);
       if (error) return breakOff(place, cards, error.html);
       if (beginnings) cards.show(beginnings);
-      else cards.end(posted);
+      else {
+        cards.end(posted);
+        ended?.(cards.all.filter((card) => !card.matches(".waiting, .begun")).length);
+      }
     }
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
