@@ -100,7 +100,8 @@ async function propose(form) {
   cancel.onclick = () => writing.abort();
   show(cancel, true);
   const say = (text) => setText(form.querySelector("[data-progress]"), text);
-  const ended = (n) => say(interpolate(gettext("Writing: %(n)s of %(of)s posts …"), { n, of: body.get("count") }));
+  const count = Number(body.get("count"));
+  const ended = (number) => say(interpolate(gettext("Writing… %(number)s of %(count)s"), { number, count }));
   ended(0);
   try {
     await writeInto(place, { action: form.action, body, signal: writing.signal, ended });

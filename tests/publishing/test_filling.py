@@ -128,7 +128,7 @@ def test_too_much_is_refused(values: dict[str, Any], param: str, model: TrainedM
 async def stream(model: TrainedModel) -> list[dict[str, Any]]:
     """Press the button on the page; return the lines of the answer."""
     client = AsyncClient()
-    await client.aforce_login(await User.objects.aget(pk=model.owner_id))
+    await client.aforce_login(await User.objects.aget(username="alice"))
     headers = {"accept": "application/x-ndjson"}
     answer: Any = await client.post(f"/models/{model.pk}/publish/write", {"zone": "UTC"}, headers=headers)
     text = "".join([piece.decode() async for piece in answer.streaming_content])
