@@ -120,8 +120,9 @@ def page() -> str:
         "Every page of Bot Factory, on a computer in light and on a phone in dark. `make screenshots` makes this page",
         "and its pictures with the example that comes with the product: the posts of Mrs. Kettle, who doesn't exist.",
     ]
+    lines += ["", "| page | on a computer, on a phone |", "| --- | --- |"]
     for part, stops in PARTS.items():
-        lines += ["", f"## {part}", "", "| page | on a computer, on a phone |", "| --- | --- |"]
+        lines.append(f"| **{part}** | |")
         for stop in stops:
             pictures = [(f"{stop.name}.webp", 480), (f"{stop.name}-phone.webp", 140)]
             shown = [f'<img src="tour/{name}" width="{width}" alt="{stop.title}">' for name, width in pictures]
