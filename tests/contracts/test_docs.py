@@ -39,6 +39,13 @@ def test_each_anchor_is_a_heading(page: Path) -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_prose_is_wrapped(page: Path) -> None:
+    prose = re.sub(r"^( *)```.*?^ *```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    long = [line for line in prose.splitlines() if len(line) > 120 and not line.startswith(("|", "!", "[!"))]
+    assert long == []
+
+
 def test_the_message_of_a_socket_has_the_keys_of_the_example() -> None:
     text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8").partition("\n#### The pages' websocket\n")[2]
     message = json.loads(text.partition("```json\n")[2].partition("```")[0])
