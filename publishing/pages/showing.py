@@ -37,6 +37,22 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """How many characters are left on a network."""
+
+    label: str
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """What waits for a decision, and the characters left on each of its networks."""
+
+    proposal: Proposal
+    rooms: list[Room]
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """An approved post that is on its way, and where it goes."""
 
@@ -54,12 +70,19 @@ def places_of(queue: Queue) -> list[Place]:
     return [Place(network, accounts.get(network.name)) for network in networks()]
 
 
-def proposed(queue: Queue) -> list[Proposal]:
+def proposed(queue: Queue, places: list[Place]) -> list[Proposed]:
     """Return what waits for a decision, oldest first."""
     if queue.is_new:
         return []
     rows = queue.proposals.filter(state=Proposal.State.PROPOSED).select_related("generation")
-    return list(rows.order_by("created_at", "pk")[:MOST])
+    accounts = [place.account for place in places if place.account and place.network.needs_account]
+    label = labels.labelled(queue, "")
+
+    def rooms(text: str) -> list[Room]:
+        whole = f"{label}{text}"
+        return [Room(_(each.kind.label), each.longest - each.kind.length(whole)) for each in accounts]
+
+    return [Proposed(row, rooms(row.text)) for row in rows.order_by("created_at", "pk")[:MOST]]
 
 
 def rejected(queue: Queue) -> list[Proposal]:

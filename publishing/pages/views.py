@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
@@ -88,7 +89,7 @@ def _page(
         }
         if feed is not None and feed.link
         else {},
-        "proposals": showing.proposed(queue),
+        "proposals": showing.proposed(queue, places),
         "learned": taste.sentence(taste.taste_of(queue)),
         "rejected": showing.rejected(queue),
         "reasons": Proposal.Reason.choices,
@@ -146,14 +147,14 @@ def _stream(request: HttpRequest, model: TrainedModel, about: str) -> StreamingH
     def part(generation: Generation) -> str:
         made = services.accept(model, generation, count=services.AT_ONCE)
         queue = services.queue_of(model)
-        all_of_them = showing.proposed(queue)
+        all_of_them = showing.proposed(queue, showing.places_of(queue))
         context = {
             "model": model,
             "queue": queue,
             "label": showing.label(queue),
             "longest": showing.longest(queue),
             "reasons": Proposal.Reason.choices,
-            "proposals": [(all_of_them.index(proposal) + 1, proposal) for proposal in all_of_them if proposal in made],
+            "proposals": [each for each in enumerate(all_of_them, 1) if each[1].proposal in made],
         }
         return json.dumps({"html": render_to_string("publishing/_written.html", context, request)})
 
@@ -334,7 +335,7 @@ def approve(request: HttpRequest, proposal_id: uuid.UUID) -> HttpResponse:
     except REFUSALS as error:
         return _refused(request, proposal, error, typed=form.cleaned_data["text"])
     wall = approved.wall_time
-    said = _("Approved for %(time)s.") % {"time": f"{wall:%Y-%m-%d %H:%M}" if wall else ""}
+    said = _("Approved for %(time)s.") % {"time": date_format(wall, "D, j M, H:i") if wall else ""}
     return _done(request, proposal.queue.model, said)
 
 

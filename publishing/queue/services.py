@@ -307,12 +307,16 @@ def approve(
 
 
 def reject(proposal: Proposal, *, reason: str = "") -> Proposal:
-    """Reject the proposal: neither it nor a near copy is proposed again. Raises NotNow, BadValue."""
+    """Reject the proposal: neither it nor a near copy is proposed again. The reason may come later.
+
+    Raises NotNow, BadValue.
+    """
     if reason and reason not in Proposal.Reason.values:
         raise BadValue(_("Choose one of the reasons, or none."), "reason")
     with held(proposal.queue.model):
         proposal = _locked(proposal)
-        if proposal.state != Proposal.State.PROPOSED:
+        is_reason = proposal.state == Proposal.State.REJECTED and reason
+        if proposal.state != Proposal.State.PROPOSED and not is_reason:
             raise NotNow(_("You have decided about this post already."))
         proposal.state, proposal.reason, proposal.decided_at = Proposal.State.REJECTED, reason, timezone.now()
         proposal.save()
