@@ -238,7 +238,7 @@ def test_axe_finds_nothing_while_people_decide_or_connect(
     page.keyboard.press("w")
     page.keyboard.press("e")
     for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=theme)
         assert page.evaluate(FIND, ["html", None]) == []
     page.wait_for_timeout(1000)
     page.wait_for_load_state("networkidle")
