@@ -145,6 +145,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "botfactory.accounts.visitors.VisitorsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -337,6 +338,8 @@ ACCOUNT_RATE_LIMITS = {
     # After this many for one account from everywhere, unknown addresses can only try one at a time.
     "login_failed_anywhere": "100/h/key",
     "login_slowed": "1/10s/key",
+    # A class tries the example at once (accounts.visitors).
+    "visit": "30/h/ip",
 }
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "dashboard"

@@ -14,6 +14,7 @@ handler500 = "botfactory.edge.failures.failed"
 
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
+    path("example/", views.example, name="example"),
     path("status/", views.status, name="status"),
     path("language", languages.choose_language, name="language"),
     path("theme", themes.choose_theme, name="theme"),

@@ -174,9 +174,11 @@ OWN_PAGES: dict[str, tuple[int, int]] = {
     "/accounts/2fa/recovery-codes/": (404, 405),
     "/accounts/2fa/recovery-codes/generate/": (302, 302),
     "/accounts/2fa/recovery-codes/download/": (404, 404),
+    # Last, because it makes a visitor of who isn't signed in: tests/accounts/test_visitors.py.
+    "/example/": (200, 302),
 }
 #: Pages without anything personal for visitors: a welcome, or nothing to sign out from.
-FOR_NOBODY = {"/": 200, "/accounts/logout/": 302}
+FOR_NOBODY = {"/": 200, "/accounts/logout/": 302, "/example/": 302}
 #: Pages for everybody -> what a visitor gets for GET. They show nothing personal.
 OPEN_PAGES: dict[str, int] = {
     "/api/docs": 200,

@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 
-from botfactory.accounts import attempts, security_log, services, signup
+from botfactory.accounts import attempts, security_log, services, signup, visitors
 from botfactory.accounts.models import User
 from botfactory.accounts.stages import ConfirmAddress
 
@@ -49,12 +49,18 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             raise _refusal(request, error) from None
         return True
 
+    def new_user(self, request: HttpRequest) -> User:
+        """Return the row of the account. Who signs up as a visitor keeps theirs, with all that they made."""
+        return visitors.at_the_door(request) or User()
+
     def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
         try:
             with transaction.atomic():
                 user.invitation = signup.claim(request.GET.get(signup.PARAMETER, ""))
+                user.is_visitor = False
                 user = super().save_user(request, user, form, commit=commit)
                 if commit:
+                    visitors.settle(user)
                     services.make_founder_if_first(user)
         except signup.SignupRefused as error:
             raise _refusal(request, error) from None

@@ -11,10 +11,11 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from botfactory import scheduler
-        from botfactory.accounts import hearing, sessions
+        from botfactory.accounts import hearing, sessions, visitors
 
         hearing.begin()
         scheduler.register("sessions", sessions.forget_ended, every=scheduler.HOURLY)
+        scheduler.register("visitors", visitors.forget_old, every=scheduler.HOURLY)
 
 
 class HouseAdminConfig(admin.AdminConfig):

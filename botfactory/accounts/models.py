@@ -17,6 +17,8 @@ class User(AbstractUser):
     """A person. The founder is the first person who signed up, and an administrator."""
 
     is_founder = models.BooleanField(default=False, editable=False, verbose_name=gettext_lazy("is the first person"))
+    #: Tries the example without an account (visitors.py).
+    is_visitor = models.BooleanField(default=False, editable=False, verbose_name=gettext_lazy("is a visitor"))
     #: The invitation with which they signed up, if one was needed.
     invitation = models.ForeignKey(
         "accounts.Invitation",

@@ -229,6 +229,11 @@ def _usual_priority(kind: str) -> int:
     return -1 if kind_of(kind).preemptible else 0
 
 
+def move_to_back(job: Job) -> None:
+    """Let the waiting job run only when no other waits in its queue. Call it in the transaction that submitted it."""
+    Job.objects.filter(pk=job.pk, state__in=CLAIMABLE).update(priority=-1)
+
+
 def move_to_front(job: Job) -> Job:
     """Make the job the next of its queue, before everybody's turn and before what was moved there earlier.
 

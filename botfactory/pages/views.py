@@ -5,17 +5,23 @@ from __future__ import annotations
 from typing import cast
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods
 
+from botfactory.accounts import limits, visitors
 from botfactory.accounts.models import User
 from botfactory.pages import styleguide as parts
-from models_app.pages import showing
+from botfactory.words.translation import translated
+from models_app.bots.errors import ModelError
+from models_app.bots.versions import NoBaseModel
+from models_app.pages import examples, showing
 from models_app.pages.dashboard import dashboard_for_user
 from models_app.pages.status import status_for_user
 from models_app.writing import demo
+from tweets.corpora.errors import CorpusError
 
 
 @require_GET
@@ -25,7 +31,30 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         writing = showing.with_demo_posts(demo.demo_bot())
         example = writing or next(iter(shown), None)
         return render(request, "welcome.html", {"example": example, "is_demo": bool(writing), "shared": shown[:6]})
+    if request.user.is_visitor:
+        return redirect("example")
     return render(request, "dashboard.html", {"dashboard": dashboard_for_user(request.user)})
+
+
+@require_http_methods(["GET", "POST"])
+def example(request: HttpRequest) -> HttpResponse:
+    """Show the example with the bot that writes like it. A POST makes both; nobody needs an account for that."""
+    if request.method == "POST":
+        try:
+            person = request.user if request.user.is_authenticated else visitors.admit(request)
+            examples.make(cast(User, person))
+        except (visitors.NotNow, limits.LimitReached, ModelError, NoBaseModel, CorpusError) as error:
+            messages.warning(request, translated(error))
+            return redirect("account_signup" if not request.user.is_authenticated else "new_corpus")
+        return redirect("example")
+    shown = examples.example_for_user(request.user)
+    if shown is None:
+        return redirect("dashboard")
+    answer = render(request, "example.html", {"example": shown, **examples.writing_context(shown, request.user)})
+    if getattr(request, "htmx", False) and not shown.is_awaited:
+        # The page begins to write when it opens.
+        answer.headers["HX-Refresh"] = "true"
+    return answer
 
 
 @login_required

@@ -21,7 +21,7 @@ def test_from_sign_up_to_first_posts_it_takes_at_most_five_clicks_and_two_pages(
     with Person(browser, product, "nora", viewport=PHONE) as nora:
         page = nora.page
         nora.open("/")
-        page.get_by_role("main").get_by_role("link", name="Try it with an example").click()
+        page.get_by_role("main").get_by_role("link", name="Sign up").click()
         page.get_by_label("Username").fill("nora")
         page.get_by_label("Password", exact=True).fill(PASSWORD)
         page.get_by_label("Password (again)").fill(PASSWORD)
@@ -35,7 +35,7 @@ def test_from_sign_up_to_first_posts_it_takes_at_most_five_clicks_and_two_pages(
             target.click()
 
         click(page.get_by_role("button", name="Sign up"))
-        click(page.get_by_role("button", name="Try it with an example"))
+        click(page.get_by_role("button", name="Import her posts"))
         page.wait_for_url(CORPUS)
         expect(nora.figure("kept")).to_have_text("463")
         require_in_sight(page, page.get_by_role("button", name="Make the bot"))
@@ -52,6 +52,26 @@ def test_from_sign_up_to_first_posts_it_takes_at_most_five_clicks_and_two_pages(
         page.wait_for_url(CORPUS)
         expect(nora.figure("kept")).to_have_text("463")
         nora.require_no_complaints()
+
+
+def test_one_click_on_the_front_page_lets_a_bot_write_and_a_sign_up_keeps_it(
+    browser: Browser, product: Product, founder: Person
+) -> None:
+    with Person(browser, product, "vera", viewport=PHONE) as vera:
+        page = vera.page
+        vera.open("/")
+        page.get_by_role("button", name="Try it with an example").click()
+        expect(page.get_by_role("heading", name="Her posts")).to_be_visible(timeout=60 * SECONDS)
+        expect(page.locator("#generation .post p").first).to_be_visible(timeout=TRAINING)
+        page.get_by_role("link", name="Sign up").last.click()
+        page.get_by_label("Username").fill("vera")
+        page.get_by_label("Password", exact=True).fill(PASSWORD)
+        page.get_by_label("Password (again)").fill(PASSWORD)
+        page.get_by_role("button", name="Sign up").click()
+        page.wait_for_url("**/corpora/new")
+        vera.open("/models/")
+        expect(page.get_by_role("link", name="Mrs. Kettle").first).to_be_visible()
+        vera.require_no_complaints()
 
 
 def require_in_sight(page: Page, target: Locator) -> None:

@@ -62,7 +62,7 @@ def test_all_flows(browser: Browser, product: Product, founder: Person, size: st
         # From posts to a bot.
         page.wait_for_url(lambda url: "signup" not in url)
         seen("/corpora/new")
-        button("Try it with an example").click()
+        button("Import her posts").click()
         page.wait_for_url(CORPUS)
         corpus = page.url
         seen(f"{corpus}clean")
