@@ -42,7 +42,7 @@ def example(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         try:
             person = request.user if request.user.is_authenticated else visitors.admit(request)
-            examples.make(cast(User, person))
+            examples.make(person)
         except (visitors.NotNow, limits.LimitReached, ModelError, NoBaseModel, CorpusError) as error:
             messages.warning(request, translated(error))
             return redirect("account_signup" if not request.user.is_authenticated else "new_corpus")

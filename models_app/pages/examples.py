@@ -15,7 +15,7 @@ from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import ENDED, State
 from models_app.bots.errors import ModelError
-from models_app.bots.rows import TrainedModel
+from models_app.bots.rows import Tier, TrainedModel
 from models_app.sharing import access
 from models_app.training import instant, planning, starting_points, tiers
 from models_app.writing import asking
@@ -69,7 +69,7 @@ def make(owner: User) -> Corpus:
         locking.lock(owner.pk)
         if not jobs.jobs_for_user(owner).filter(kind__in=_KINDS, subject_id=corpus.pk).exists():
             base = starting_points.start_for_user(owner, None)
-            if not tiers.why_not(tiers.Tier.FLUENT):
+            if not tiers.why_not(Tier.FLUENT):
                 instant.make(owner=owner, corpus=corpus, name=_("%(name)s, instant") % {"name": corpus.name})
             training = planning.fine_tune(owner=owner, corpus=corpus, start=base)
             if owner.is_visitor:

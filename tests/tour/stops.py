@@ -100,6 +100,7 @@ PARTS: Final[dict[str, list[Stop]]] = {
 
 #: Pages of a few words on the way to another, or with the same content as one of the tour.
 NOT_SHOWN: Final = {
+    "/example/",
     "/accounts/inactive/",
     "/gallery/{model}/browser/",
     "/models/{model}/publish/connect/mastodon",
