@@ -21,7 +21,8 @@ READ = {"alt", "aria-label", "aria-description", "aria-roledescription", "label"
 BUTTONS = {"submit", "reset", "button"}
 #: What scripts and browsers read as a number.
 NUMBERS = re.compile(r"min|max|step|value|data-(?!losses)[a-z]+")
-SILENT = {"script", "style", "code", "svg"}
+# Keys are what a keyboard has, in each language.
+SILENT = {"script", "style", "code", "kbd", "svg"}
 
 
 class Marked(NullTranslations):
