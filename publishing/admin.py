@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from botfactory.web.desk import ReadOnlyAdmin
-from publishing.models import Account, Publication
+from publishing.models import Account, FormerAccount, Publication
 
 
 @admin.register(Account)
@@ -50,3 +50,18 @@ class PublicationAdmin(ReadOnlyAdmin[Publication]):
     @admin.display(description=_("error"), ordering="error")
     def what_failed(self, publication: Publication) -> str:
         return publication.shown_error
+
+
+@admin.register(FormerAccount)
+class FormerAccountAdmin(ReadOnlyAdmin[FormerAccount]):
+    """Accounts of deleted bots whose posts are still to be deleted. Without a next try, somebody has to do it there."""
+
+    list_display = ["network", "handle", "bot", "owner", "left", "attempts", "next_at", "what_failed", "created_at"]
+    list_filter = ["network", "created_at"]
+    search_fields = ["handle", "bot", "owner__username"]
+    list_select_related = ["owner"]
+    fields = ["network", "handle", "bot", "owner", "addresses", "attempts", "next_at", "error", "created_at"]
+
+    @admin.display(description=_("error"), ordering="error")
+    def what_failed(self, account: FormerAccount) -> str:
+        return account.shown_error

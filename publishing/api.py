@@ -23,8 +23,8 @@ from models_app.bots.rows import TrainedModel
 from models_app.ml.config import LONGEST_TOPIC
 from publishing.models import Account, Proposal, Publication, Queue
 from publishing.networks.registry import NETWORKS
-from publishing.queue import connecting, services
-from publishing.rules import errors, judging, labels, taste
+from publishing.queue import connecting, services, stopping
+from publishing.rules import errors, judging, labels, stops, taste
 
 queues = Router(tags=["publishing"])
 proposals = Router(tags=["publishing"])
@@ -88,6 +88,7 @@ class QueueOut(Output):
     )
     with_links: bool = Field(description="Whether proposals may have links.")
     stopped: bool = Field(description="Whether nothing is sent until you set it to false.")
+    all_stopped: bool = Field(description="Whether you have stopped all your bots.")
     label: str = Field(description="What each post begins with.")
     longest: int = Field(description="Characters that a post can have beside the label.")
     taste: TasteOut
@@ -106,6 +107,7 @@ class QueueOut(Output):
             "topics": ["coffee", "the sea"],
             "with_links": False,
             "stopped": False,
+            "all_stopped": False,
             "label": "AI, in the voice of dril.bsky.social",
             "longest": 262,
             "taste": {"used": True, "sentence": "You often reject questions."},
@@ -130,6 +132,12 @@ class QueueChangeIn(Input):
     label: Text | None = Field(None, max_length=80, description='Other words for the label; "" for the usual ones.')
 
     model_config = examples({"per_day": 3, "zone": "Europe/Berlin"}, base=Input.model_config)
+
+
+class StoppedIn(Input):
+    stopped: bool = Field(strict=True, description="Whether nothing is sent.")
+
+    model_config = examples({"stopped": True}, base=Input.model_config)
 
 
 class AccountOut(Output):
@@ -302,6 +310,7 @@ def _proposal(request: HttpRequest, proposal_id: uuid.UUID) -> Proposal:
 def _told_queue(queue: Queue) -> QueueOut:
     values: dict[str, Any] = {name: getattr(queue, name) for name in QueueOut.model_fields if hasattr(queue, name)}
     values |= {"model": queue.model_id, "stopped": queue.is_stopped, "label": labels.label_of(queue)}
+    values["all_stopped"] = stops.is_stopped_for_all(queue)
     values["topics"] = queue.topics.splitlines()
     liked = taste.taste_of(queue)
     told = TasteOut(used=liked is not None, sentence=taste.sentence(liked) or None)
@@ -353,6 +362,13 @@ def _told_publication(row: Publication) -> PublicationOut:
         error=row.shown_error or None,
         posted_at=row.posted_at,
     )
+
+
+@queues.post("/stop", response=StoppedIn, summary="Stop all your bots")
+def stop_queues(request: HttpRequest, body: StoppedIn) -> StoppedIn:
+    """Stop posts of all your bots, or let them post again. What waited then gets new times."""
+    (stopping.stop_all if body.stopped else stopping.go_on_all)(person(request))
+    return body
 
 
 @queues.get("/{uuid:model_id}", response=QueueOut, summary="Get the queue of a bot")

@@ -10,9 +10,14 @@ class PublishingConfig(AppConfig):
 
     def ready(self) -> None:
         from botfactory import celery, scheduler  # noqa: F401
-        from publishing.queue import filling, mails
-        from publishing.sending import sender
+        from botfactory.accounts import rules
+        from models_app.bots import registry
+        from publishing.queue import filling, mails, stopping
+        from publishing.sending import remains, sender
 
         scheduler.register("posts of bots", sender.look)
         scheduler.register("proposals of bots", filling.look)
+        scheduler.register("posts of deleted bots", remains.look)
+        registry.register_attached(registry.Attached(remains.keep, remains.warning))
+        rules.register_posting(stopping.go_on_everywhere)
         scheduler.register("mails about accounts of bots", mails.look)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -76,6 +77,22 @@ class Queue(models.Model):
     def hours(self) -> wall_times.Hours:
         """Return when its posts may go out."""
         return wall_times.Hours(self.per_day, self.opens, self.closes, self.quiet_from, self.quiet_until)
+
+
+class Stop(models.Model):
+    """All bots of a person post nothing as long as there is this row."""
+
+    owner = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="posting_stop", verbose_name=_("owner")
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False, verbose_name=_("created at"))
+
+    class Meta:
+        verbose_name = _("stop")
+        verbose_name_plural = _("stops")
+
+    def __str__(self) -> str:
+        return str(self.owner)
 
 
 class Account(models.Model):
@@ -268,3 +285,54 @@ class Publication(models.Model):
     def shown_error(self) -> str:
         """Return what went wrong, in the active language, or ""."""
         return restored(self.error, self.error_words)
+
+
+class FormerAccount(models.Model):
+    """An account of a deleted bot, and its posts that are still to be deleted there. The row goes once they are."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False, verbose_name=_("id"))
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("owner")
+    )
+    bot = models.CharField(max_length=200, verbose_name=_("bot"))
+    network = models.CharField(max_length=16, verbose_name=_("network"))
+    remote_id = models.CharField(max_length=200, verbose_name=_("id on the network"))
+    handle = models.CharField(max_length=255, blank=True, verbose_name=_("handle"))
+    # Encrypted. Blank once nothing more can be done.
+    credentials = models.TextField(blank=True, editable=False, verbose_name=_("credentials"))
+    # What sending/remains.py needs for each post.
+    posts = models.JSONField(default=list, editable=False, verbose_name=_("posts"))
+    attempts = models.PositiveIntegerField(default=0, verbose_name=_("attempts"))
+    # None once nothing more can be done.
+    next_at = models.DateTimeField(null=True, blank=True, verbose_name=_("next try"))
+    error = models.TextField(blank=True, verbose_name=_("error"))
+    error_words = models.JSONField(default=dict, blank=True, editable=False, verbose_name=_("translation of the error"))
+    created_at = models.DateTimeField(default=timezone.now, editable=False, verbose_name=_("created at"))
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        verbose_name = _("account of a deleted bot")
+        verbose_name_plural = _("accounts of deleted bots")
+
+    def __str__(self) -> str:
+        return f"{self.network} {self.handle}".strip()
+
+    @property
+    def kind(self) -> Network:
+        """Return the description of its network."""
+        return network_of(self.network)
+
+    @property
+    def shown_error(self) -> str:
+        """Return what went wrong, in the active language, or ""."""
+        return restored(self.error, self.error_words)
+
+    @property
+    def left(self) -> int:
+        """Return how many posts are still there."""
+        return len(self.posts)
+
+    @property
+    def addresses(self) -> str:
+        """Return where the posts are that are still there, one a line."""
+        return "\n".join(post["address"] for post in self.posts if post["address"])

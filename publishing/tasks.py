@@ -3,7 +3,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from publishing.queue import filling, mails
-from publishing.sending import sender
+from publishing.sending import remains, sender
 
 
 @shared_task(name=sender.SEND)
@@ -19,3 +19,8 @@ def send_mails() -> None:
 @shared_task(name=filling.FILL)
 def fill() -> None:
     filling.fill_next()
+
+
+@shared_task(name=remains.CLEAN)
+def clean() -> None:
+    remains.clean_next()

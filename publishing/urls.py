@@ -10,6 +10,7 @@ urlpatterns = [
     path("models/<uuid:model_id>/publish/write", views.write_proposals, name="write_proposals"),
     path("models/<uuid:model_id>/publish/settings", views.change_settings, name="queue_settings"),
     path("models/<uuid:model_id>/publish/stop", views.stop, name="stop_queue"),
+    path("models/<uuid:model_id>/publish/stop-all", views.stop_all, name="stop_all_queues"),
     path("models/<uuid:model_id>/publish/recall", views.recall_all, name="recall_all"),
     path("models/<uuid:model_id>/publish/feed", views.open_feed, name="open_feed"),
     *(

@@ -77,6 +77,7 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/proposals/{proposal}/back": (405, 302),
     "/publications/{publication}/again": (405, 302),
     "/models/{model}/publish/stop": (405, 302),
+    "/models/{model}/publish/stop-all": (405, 302),
     "/models/{model}/publish/recall": (405, 302),
     "/accounts-of-bots/{account}/disconnect": (405, 302),
     # Last of those of a generation, because it's gone then.

@@ -219,6 +219,11 @@ class HouseRules(models.Model):
             "phrases that tell people to harm themselves, until you change it."
         ),
     )
+    posting_stopped = models.BooleanField(
+        default=False,
+        verbose_name=gettext_lazy("stop all posting"),
+        help_text=gettext_lazy("No bot here posts anything. What waits gets new times when you let them post again."),
+    )
     # By tier, as models_app.training.tier_recipes writes it.
     tier_recipes = models.JSONField(default=dict, editable=False, verbose_name=gettext_lazy("recipes"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -28,6 +28,8 @@ class Rules:
     open_gallery: bool
     #: Whether the administration is closed to administrators without two-factor sign-in.
     administrators_need_two_factor: bool
+    #: Whether no bot here posts anything (publishing).
+    posting_stopped: bool
     #: Phrases that no bot writes.
     banned_phrases: tuple[str, ...]
     #: The settings with which trainings of a tier begin, by tier (models_app.training.tier_recipes).
@@ -69,6 +71,7 @@ def _read() -> Rules:
         public_sharing=settings.PUBLIC_SHARING if row.public_sharing is None else row.public_sharing,
         open_gallery=settings.OPEN_GALLERY if row.open_gallery is None else row.open_gallery,
         administrators_need_two_factor=row.administrators_need_two_factor,
+        posting_stopped=row.posting_stopped,
         banned_phrases=phrases_in(row.banned_phrases),
         tier_recipes=row.tier_recipes,
     )
@@ -76,6 +79,20 @@ def _read() -> Rules:
 
 #: Empty until the rules are read; None outside of `read_once`.
 _known: ContextVar[list[Rules] | None] = ContextVar("house_rules", default=None)
+
+
+_when_posting_goes_on: list[Callable[[], object]] = []
+
+
+def register_posting(go_on: Callable[[], object]) -> None:
+    """Have `go_on` called when the administrator lets bots post again. Called in AppConfig.ready."""
+    _when_posting_goes_on.append(go_on)
+
+
+def let_post_again() -> None:
+    """Tell everybody concerned that bots may post again."""
+    for go_on in _when_posting_goes_on:
+        go_on()
 
 
 def is_founded() -> bool:

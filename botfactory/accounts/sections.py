@@ -38,7 +38,7 @@ SECTIONS: Final = (
         ("jobs.Job", Page("base_models", _("Base models"), "models_app.view_trainedmodel"), "tweets.Corpus"),
     ),
     Section(_("Bots"), ("models_app.TrainedModel", "models_app.Generation", "models_app.PostReport", "tweets.OptOut")),
-    Section(_("Publishing"), ("publishing.Account", "publishing.Publication")),
+    Section(_("Publishing"), ("publishing.Account", "publishing.Publication", "publishing.FormerAccount")),
     Section(
         _("People"),
         (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.utils.translation import gettext as _
 
 from publishing.models import Account, Proposal, Publication, Queue
@@ -13,6 +13,7 @@ from publishing.networks.base import Network
 from publishing.networks.registry import networks
 from publishing.queue import services
 from publishing.rules import labels
+from publishing.sending import remains
 
 _State = Publication.State
 #: Rows of each list on the page.
@@ -26,6 +27,8 @@ class Place:
 
     network: Network
     account: Account | None
+    #: Posts of the bot that are there.
+    posts: int
 
     @property
     def label(self) -> str:
@@ -67,7 +70,9 @@ class Waiting:
 def places_of(queue: Queue) -> list[Place]:
     """Return all networks, with the accounts of the queue."""
     accounts = {account.network: account for account in services.accounts_of(queue)}
-    return [Place(network, accounts.get(network.name)) for network in networks()]
+    there = Publication.objects.filter(account__in=accounts.values(), state__in=remains.THERE)
+    counts = dict(there.values_list("account__network").annotate(n=Count("pk")).order_by()) if accounts else {}
+    return [Place(network, accounts.get(network.name), counts.get(network.name, 0)) for network in networks()]
 
 
 def proposed(queue: Queue, places: list[Place]) -> list[Proposed]:

@@ -39,8 +39,8 @@ from publishing.models import Account, Proposal, Publication
 from publishing.networks.registry import network_of
 from publishing.pages import showing
 from publishing.pages.forms import ApproveForm, ConnectForm, SettingsForm
-from publishing.queue import connecting, services
-from publishing.rules import judging, taste
+from publishing.queue import connecting, services, stopping
+from publishing.rules import judging, stops, taste
 from publishing.rules.errors import PublishingError
 
 logger = logging.getLogger(__name__)
@@ -94,6 +94,7 @@ def _page(
         "rejected": showing.rejected(queue),
         "reasons": Proposal.Reason.choices,
         "waiting": showing.waiting(queue),
+        "is_stopped_for_all": stops.is_stopped_for_all(queue),
         "troubled": showing.troubled(queue),
         "listing": listing,
         "longest": showing.longest(queue),
@@ -207,6 +208,22 @@ def stop(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
 @login_required
 @require_POST
 @missing_is_404(TrainedModel.DoesNotExist)
+def stop_all(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
+    """Stop all bots of the person or, with `stop=no`, let them go on. The bot is the one whose page it was."""
+    model = services.publishable_for_user(request.user, model_id)
+    owner = cast(User, request.user)
+    if request.POST.get("stop") == "no":
+        stopping.go_on_all(owner)
+        messages.success(request, _("Your bots post again. What waited has new times."))
+    else:
+        stopping.stop_all(owner)
+        messages.success(request, _("All your bots are stopped. Nothing is sent until you let them post again."))
+    return redirect(_address(model))
+
+
+@login_required
+@require_POST
+@missing_is_404(TrainedModel.DoesNotExist)
 def recall_all(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
     """Stop the bot and delete all its posts where they were published."""
     model = services.publishable_for_user(request.user, model_id)
@@ -296,7 +313,7 @@ def disconnect_account(request: HttpRequest, account_id: uuid.UUID) -> HttpRespo
     if account.network == connecting.FEED:
         messages.success(request, _("The feed is closed. Its address no longer works."))
     else:
-        messages.success(request, _("Disconnected. The credentials are deleted here."))
+        messages.success(request, _("Disconnected. The credentials are deleted here. Posts there stay where they are."))
     return redirect(f"{_address(account.queue.model)}#where")
 
 

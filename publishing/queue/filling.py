@@ -27,6 +27,7 @@ from models_app.writing.admission import NotNow
 from publishing import wall_times
 from publishing.models import Proposal, Queue
 from publishing.queue import services
+from publishing.rules import stops
 from publishing.rules.errors import NoRoom, NothingNew
 from publishing.sending import sender
 
@@ -71,7 +72,7 @@ def _next() -> Queue | None:
     for busy in Queue.objects.exclude(filler="").filter(fill_at__gt=now).only("filler"):
         if not processes.is_gone(busy.filler):
             return None
-    wants = Queue.objects.filter(proposals_a_day__gt=0, is_stopped=False, model__owner__is_active=True)
+    wants = Queue.objects.filter(stops.goes(), proposals_a_day__gt=0)
     due = wants.filter(Q(fill_at=None) | Q(fill_at__lte=now) | ~Q(filler=""))
     for queue in due.select_related("model__corpus", "model__owner").order_by("fill_at", "pk"):
         if queue.proposals.filter(state=Proposal.State.PROPOSED).count() < services.MAX_PROPOSED:

@@ -24,7 +24,7 @@ from botfactory.words.translatable import Sentence, mark
 from botfactory.words.translation import stored
 from models_app.ml.errors import LearningError
 from publishing import wall_times
-from publishing.models import Account, Publication, Queue
+from publishing.models import Account, FormerAccount, Publication, Queue
 from publishing.networks.answers import PATIENCE
 from publishing.networks.base import (
     Access,
@@ -37,7 +37,7 @@ from publishing.networks.base import (
     Published,
     Unclear,
 )
-from publishing.rules import credentials, judging, labels, planning
+from publishing.rules import credentials, judging, labels, planning, stops
 
 logger = logging.getLogger(__name__)
 
@@ -183,6 +183,9 @@ def _sent(publication: Publication) -> dict[str, Any]:
             handle=account.handle,
         )
         return _account_waits(publication, Account.State.UNMARKED, said)
+    # Somebody may have stopped it since it was claimed.
+    if not _working_accounts().filter(pk=account.pk).exists():
+        return {"state": _State.WAITING, "next_at": None, **_untried(publication)}
     try:
         return _posted(poster.publish(outgoing(publication)))
     except LoggedOut as error:
@@ -250,7 +253,7 @@ def client() -> net.Client:
     return net.Client(PATIENCE, trusted=settings.PRIVATE_SERVERS)
 
 
-def poster_of(account: Account) -> Poster:
+def poster_of(account: Account | FormerAccount) -> Poster:
     """Return the connected account. Raises LoggedOut if its credentials can't be read any more."""
     try:
         secret = credentials.opened(account.credentials) if account.credentials else {}
@@ -263,7 +266,7 @@ def poster_of(account: Account) -> Poster:
     def keep(changed: Mapping[str, str]) -> None:
         sealed = credentials.sealed(changed)
         # Unless the account was connected anew meanwhile.
-        if Account.objects.filter(pk=account.pk, credentials=account.credentials).update(credentials=sealed):
+        if type(account).objects.filter(pk=account.pk, credentials=account.credentials).update(credentials=sealed):
             account.credentials = sealed
 
     return account.kind.open(Access(client(), account.remote_id, account.handle, secret, keep))
@@ -335,15 +338,15 @@ def _is_late(publication: Publication, now: datetime) -> bool:
 def _working_accounts() -> QuerySet[Account]:
     """Return the accounts where posts may be sent now."""
     now = timezone.now()
-    rows = Account.objects.filter(state=Account.State.CONNECTED, queue__is_stopped=False)
-    return rows.filter(Q(not_before=None) | Q(not_before__lte=now), queue__model__owner__is_active=True)
+    rows = Account.objects.filter(stops.goes("queue__"), state=Account.State.CONNECTED)
+    return rows.filter(Q(not_before=None) | Q(not_before__lte=now))
 
 
 def _ready() -> Iterator[Publication]:
     """Yield what waits for its time at an account that works. One that asks for a pause works."""
     now = timezone.now()
     rows = Publication.objects.filter(state=_State.WAITING, account__state=Account.State.CONNECTED)
-    rows = rows.filter(account__queue__is_stopped=False, account__queue__model__owner__is_active=True)
+    rows = rows.filter(stops.goes("account__queue__"))
     # A wall is up to so far ahead of UTC. The moment itself is worked out from the zone.
     soon = Q(again_at__lte=now) | Q(proposal__wall__lte=now + wall_times.FARTHEST)
     yield from rows.filter(soon).select_related(*_WITH).order_by("proposal__wall", "created_at", "pk")

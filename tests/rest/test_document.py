@@ -69,6 +69,7 @@ NAMES = {
     "DELETE /queues/{model_id}/accounts/{account_id}": "disconnect_account",
     "POST /queues/{model_id}/proposals": "write_proposals",
     "POST /queues/{model_id}/recall": "recall_queue",
+    "POST /queues/stop": "stop_queues",
     "GET /searches": "list_searches",
     "POST /searches": "create_search",
     "POST /searches/base": "create_base_search",

@@ -30,9 +30,28 @@ class HouseRulesAdmin(ReadOnlyAdmin[HouseRules]):
     """The house rules. There is one row, so the list redirects to its page."""
 
     editable = frozenset(
-        {"signup_mode", "public_sharing", "open_gallery", "administrators_need_two_factor", "banned_phrases"}
+        {
+            "signup_mode",
+            "public_sharing",
+            "open_gallery",
+            "administrators_need_two_factor",
+            "banned_phrases",
+            "posting_stopped",
+        }
     )
-    fields = ["signup_mode", "public_sharing", "open_gallery", "administrators_need_two_factor", "banned_phrases"]
+    fields = [
+        "signup_mode",
+        "public_sharing",
+        "open_gallery",
+        "administrators_need_two_factor",
+        "banned_phrases",
+        "posting_stopped",
+    ]
+
+    def save_model(self, request: HttpRequest, obj: HouseRules, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if "posting_stopped" in form.changed_data and not obj.posting_stopped:
+            rules.let_post_again()
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Return the field. Its empty choice shows the value from the settings."""
