@@ -285,6 +285,15 @@ class ApproveIn(Input):
     model_config = examples({"sure": False}, base=Input.model_config)
 
 
+class MoveIn(Input):
+    at: Text | None = Field(
+        description="The time of the wall in the queue's zone, as in 2026-12-24T18:00; null for the next free slot.",
+        json_schema_extra={"pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}$"},
+    )
+
+    model_config = examples({"at": "2026-12-24T18:00"}, base=Input.model_config)
+
+
 class RejectIn(Input):
     reason: Reason | None = Field(None, description="Makes no sense, not like me, not now, or unkind.")
 
@@ -469,6 +478,12 @@ def reject_proposal(request: HttpRequest, proposal_id: uuid.UUID, body: RejectIn
 def put_back_proposal(request: HttpRequest, proposal_id: uuid.UUID) -> ProposalOut:
     """Make a post that waits, failed, was missed or rejected a proposal again. The others move up."""
     return _told(services.put_back(_proposal(request, proposal_id)))
+
+
+@proposals.post("/{uuid:proposal_id}/move", response=ProposalOut, summary="Move a post")
+def move_proposal(request: HttpRequest, proposal_id: uuid.UUID, body: MoveIn) -> ProposalOut:
+    """Give a waiting post a time of its own, or the next free slot again. The others move up."""
+    return _told(services.move(_proposal(request, proposal_id), _wall(body.at)))
 
 
 @proposals.post("/{uuid:proposal_id}/recall", response=RecalledOut, summary="Recall a post")

@@ -18,6 +18,6 @@ class PublishingConfig(AppConfig):
         scheduler.register("posts of bots", sender.look)
         scheduler.register("proposals of bots", filling.look)
         scheduler.register("posts of deleted bots", remains.look)
-        registry.register_attached(registry.Attached(remains.keep, remains.warning))
+        registry.register_before_deletion(remains.keep)
         rules.register_posting(stopping.go_on_everywhere)
         scheduler.register("mails about accounts of bots", mails.look)

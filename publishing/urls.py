@@ -28,6 +28,7 @@ urlpatterns = [
     path("proposals/<uuid:proposal_id>/approve", views.approve, name="approve_proposal"),
     path("proposals/<uuid:proposal_id>/reject", views.reject, name="reject_proposal"),
     path("proposals/<uuid:proposal_id>/back", views.put_back, name="put_back_proposal"),
+    path("proposals/<uuid:proposal_id>/move", views.move, name="move_proposal"),
     path("proposals/<uuid:proposal_id>/recall", views.recall, name="recall_proposal"),
     path("publications/<uuid:publication_id>/again", views.send_again, name="send_publication_again"),
     path("feeds/<str:link>.rss", feeds.Rss(), name="feed_rss"),

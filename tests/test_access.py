@@ -72,6 +72,7 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/proposals/{proposal}/approve": (405, 302),
     # It's approved by now.
     "/proposals/{proposal}/reject": (405, 400),
+    "/proposals/{proposal}/move": (405, 302),
     # It isn't posted.
     "/proposals/{proposal}/recall": (405, 400),
     "/proposals/{proposal}/back": (405, 302),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -128,27 +127,12 @@ def _taken(name: str) -> NameTaken:
     return NameTaken(message % {"name": name})
 
 
-@dataclass(frozen=True, slots=True)
-class Attached:
-    """What apps above keep for bots. end: called in the transaction that deletes the bot; warning: says what that
-    does, or "".
-    """
-
-    end: Callable[[TrainedModel], object]
-    warning: Callable[[TrainedModel], str]
+_before_deletion: list[Callable[[TrainedModel], object]] = []
 
 
-_attached: list[Attached] = []
-
-
-def register_attached(attached: Attached) -> None:
-    """Register what else a bot has. For AppConfig.ready."""
-    _attached.append(attached)
-
-
-def warnings_of(model: TrainedModel) -> list[str]:
-    """Return what else deleting the bot does, as sentences for its owner."""
-    return [said for attached in _attached if (said := attached.warning(model))]
+def register_before_deletion(act: Callable[[TrainedModel], object]) -> None:
+    """Have `act` called in the transaction that deletes a bot. For AppConfig.ready."""
+    _before_deletion.append(act)
 
 
 def delete(model: TrainedModel, *, by: User | None = None) -> None:
@@ -163,8 +147,8 @@ def delete(model: TrainedModel, *, by: User | None = None) -> None:
     require_may_go(model)
     path = path_of(model)
     with transaction.atomic():
-        for attached in _attached:
-            attached.end(model)
+        for act in _before_deletion:
+            act(model)
         # A training that hasn't made its report card would otherwise make the model again if its worker is killed now.
         # The other jobs make report cards.
         jobs.cancel_all(Job.objects.filter(Q(pk=model.job_id) | Q(arguments__model=str(model.pk))))

@@ -102,7 +102,6 @@ def _page_of(
         "has_game": could_have_game(model),
         "reports": reports.open_reports(model)[:20] if model.owner_id == request.user.pk else [],
         "downloads": downloads.formats_of(model),
-        "deletion_warnings": registry.warnings_of(model),
         "can_be_carried": browser_files.can_be_carried(model),
     }
     return render(request, "models_app/model.html", context, status=400 if share_form or rename_form else 200)

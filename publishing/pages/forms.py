@@ -77,12 +77,10 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             self.fields[name].widget.attrs |= {"min": least, "max": most}
 
 
-class ApproveForm(forms.Form):
-    """What its owner decides about a post: the text, and the time of the wall if they choose one."""
+class MoveForm(forms.Form):
+    """A time of the wall, or none."""
 
-    text = forms.CharField(max_length=LONGEST_TEXT, required=False, strip=False)
     at = forms.CharField(max_length=32, required=False)
-    sure = forms.CharField(max_length=3, required=False)
 
     def clean_at(self) -> datetime | None:
         said = self.cleaned_data["at"]
@@ -93,6 +91,13 @@ class ApproveForm(forms.Form):
         except ValueError:
             raise forms.ValidationError(_("This isn’t a time. Choose a day and a time.")) from None
         return found.replace(tzinfo=None, second=0, microsecond=0)
+
+
+class ApproveForm(MoveForm):
+    """What its owner decides about a post: the text, and the time of the wall if they choose one."""
+
+    text = forms.CharField(max_length=LONGEST_TEXT, required=False, strip=False)
+    sure = forms.CharField(max_length=3, required=False)
 
 
 class ConnectForm(forms.Form):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from django.db.models import Count, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from publishing import wall_times
 from publishing.models import Account, Proposal, Publication, Queue
 from publishing.networks.base import Network
 from publishing.networks.registry import networks
 from publishing.queue import services
-from publishing.rules import labels
+from publishing.rules import labels, planning
 from publishing.sending import remains
 
 _State = Publication.State
@@ -104,6 +107,61 @@ def waiting(queue: Queue) -> list[Waiting]:
     for row in _publications(queue).filter(state__in=states).order_by("proposal__wall", "created_at")[: 3 * MOST]:
         on_the_way.setdefault(row.proposal, []).append(row)
     return [Waiting(proposal, rows) for proposal, rows in on_the_way.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A time of the wall in the calendar, with the post that has it, or free."""
+
+    at: datetime
+    entry: Waiting | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day of the calendar, with its posts and free slots in the order of their times."""
+
+    day: date
+    slots: list[Slot]
+    is_today: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """A week of the calendar."""
+
+    days: list[Day]
+    #: How many posts wait outside of it.
+    others: int
+
+    @property
+    def before(self) -> date | None:
+        """Return the Monday before, or None if that week is over."""
+        return self.days[0].day - timedelta(days=7) if not any(day.is_today for day in self.days) else None
+
+    @property
+    def after(self) -> date:
+        return self.days[0].day + timedelta(days=7)
+
+
+def week(queue: Queue, entries: list[Waiting], asked: str) -> Week:
+    """Return the week with the day that is asked for (2026-12-24), else this one."""
+    today = wall_times.wall_of(timezone.now(), queue.zone).date()
+    try:
+        chosen = max(today, min(date.fromisoformat(asked), today + timedelta(days=wall_times.HORIZON_DAYS)))
+    except ValueError:
+        chosen = today
+    monday = chosen - timedelta(days=chosen.weekday())
+    days = [monday + timedelta(days=number) for number in range(7)]
+    slots = {day: [Slot(at) for at in free] for day, free in planning.free_slots(queue, days).items()}
+    others = 0
+    for entry in entries:
+        at = entry.proposal.wall_time
+        if at is not None and at.date() in slots:
+            slots[at.date()].append(Slot(at, entry))
+        else:
+            others += 1
+    return Week([Day(day, sorted(slots[day], key=lambda slot: slot.at), day == today) for day in days], others)
 
 
 def troubled(queue: Queue) -> list[Publication]:

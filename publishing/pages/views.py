@@ -38,7 +38,7 @@ from models_app.writing.rows import Generation
 from publishing.models import Account, Proposal, Publication
 from publishing.networks.registry import network_of
 from publishing.pages import showing
-from publishing.pages.forms import ApproveForm, ConnectForm, SettingsForm
+from publishing.pages.forms import ApproveForm, ConnectForm, MoveForm, SettingsForm
 from publishing.queue import connecting, services, stopping
 from publishing.rules import judging, stops, taste
 from publishing.rules.errors import PublishingError
@@ -93,7 +93,8 @@ def _page(
         "learned": taste.sentence(taste.taste_of(queue)),
         "rejected": showing.rejected(queue),
         "reasons": Proposal.Reason.choices,
-        "waiting": showing.waiting(queue),
+        "waiting": (waiting := showing.waiting(queue)),
+        "week": showing.week(queue, waiting, request.GET.get("week", "")),
         "is_stopped_for_all": stops.is_stopped_for_all(queue),
         "troubled": showing.troubled(queue),
         "listing": listing,
@@ -380,6 +381,24 @@ def put_back(request: HttpRequest, proposal_id: uuid.UUID) -> HttpResponse:
     except REFUSALS as error:
         return _refused(request, proposal, error)
     return _done(request, proposal.queue.model, _("It’s a proposal again."))
+
+
+@login_required
+@require_POST
+@missing_is_404(Proposal.DoesNotExist)
+def move(request: HttpRequest, proposal_id: uuid.UUID) -> HttpResponse:
+    """Give a waiting post a time of its own or, without one, the next free slot again."""
+    proposal = services.proposal_for_user(request.user, proposal_id)
+    form = MoveForm(request.POST)
+    if not form.is_valid():
+        return _refused(request, proposal, PublishingError(str(form.errors["at"][0])))
+    try:
+        moved = services.move(proposal, form.cleaned_data["at"])
+    except REFUSALS as error:
+        return _refused(request, proposal, error)
+    wall = moved.wall_time
+    said = _("Moved to %(time)s.") % {"time": f"{wall:%Y-%m-%d %H:%M}" if wall else ""}
+    return _done(request, proposal.queue.model, said)
 
 
 @login_required

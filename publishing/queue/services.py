@@ -348,6 +348,25 @@ def put_back(proposal: Proposal) -> Proposal:
     return proposal
 
 
+def move(proposal: Proposal, at: datetime | None) -> Proposal:
+    """Give a waiting post a time of its own or, with None, the next free slot again.
+
+    `at` is a time of the wall in the queue's zone. Raises NotNow, BadValue, NoRoom.
+    """
+    with held(proposal.queue.model) as queue:
+        proposal = _locked(proposal)
+        if not planning.untried(queue).filter(pk=proposal.pk).exists():
+            raise NotNow(_("Only a post that waits can be moved. This one is on its way, or was never approved."))
+        if at is not None:
+            planning.require_possible(queue, at, besides=proposal)
+        proposal.is_fixed, proposal.zone = at is not None, queue.zone
+        proposal.wall = at.replace(tzinfo=UTC) if at is not None else None
+        proposal.save(update_fields=["is_fixed", "wall", "zone"])
+        planning.plan(queue)
+        proposal.refresh_from_db()
+    return proposal
+
+
 def recall(proposal: Proposal) -> int:
     """Delete the post where it was published; return at how many places. A sender does it. Raises NotNow."""
     with held(proposal.queue.model):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -65,6 +65,19 @@ def require_possible(queue: Queue, wall: datetime, *, besides: Proposal) -> None
         raise BadValue(_("This is within the quiet hours of this bot. Choose another time."), "at")
     if _posts_of_days(queue, without={besides.pk})[wall.date()] >= queue.daily_maximum:
         raise BadValue(_("This day has as many posts as you allow. Choose another day."), "at")
+
+
+def free_slots(queue: Queue, days: Collection[date]) -> dict[date, list[datetime]]:
+    """Return the slots of these days that no post has and that may still be taken."""
+    now = wall_times.wall_of(timezone.now(), queue.zone)
+    taken = _times(queue, without=())
+    counts = Counter(wall.date() for wall in taken)
+    return {
+        day: [slot for slot in queue.hours.slots_of(day, str(queue.pk)) if slot > now and slot not in taken]
+        if counts[day] < queue.daily_maximum
+        else []
+        for day in days
+    }
 
 
 def untried(queue: Queue) -> QuerySet[Proposal]:

@@ -11,10 +11,9 @@ from typing import Any, Final
 
 from django.db.models import F
 from django.utils import timezone
-from django.utils.translation import ngettext
 
 from botfactory.broker import doorbell
-from botfactory.words.translation import grouped, stored
+from botfactory.words.translation import stored
 from models_app.bots.rows import TrainedModel
 from publishing.models import Account, FormerAccount, Publication
 from publishing.networks.base import Later, LoggedOut, NetworkError, Outgoing, Poster
@@ -34,24 +33,6 @@ _PAUSES: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 10, 60, 360
 _State = Publication.State
 #: The network has these posts, or may have them.
 THERE: Final = (_State.POSTED, _State.RECALLING, _State.SENDING, _State.UNKNOWN)
-
-
-def published(model: TrainedModel) -> int:
-    """Return how many posts of the bot are, or may be, on networks where they can still be deleted."""
-    rows = Publication.objects.filter(proposal__queue__model=model, state__in=THERE)
-    return rows.exclude(account__credentials="").count()
-
-
-def warning(model: TrainedModel) -> str:
-    """Return what deleting the bot does to its posts, or ""."""
-    count = published(model)
-    said = ngettext(
-        "Its %(n)s published post is deleted on the network, too. To leave it there, disconnect the account first.",
-        "Its %(n)s published posts are deleted on the networks, too. To leave them there, disconnect the accounts "
-        "first.",
-        count,
-    )
-    return said % {"n": grouped(count)} if count else ""
 
 
 def keep(model: TrainedModel) -> None:

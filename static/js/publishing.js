@@ -14,9 +14,10 @@ export function refreshSoon() {
   refreshing = window.setTimeout(refresh, REFRESH_MS);
 }
 
-async function refresh() {
+/** Bring the list of what waits up to date. */
+export async function refresh() {
   try {
-    const answer = await fetch(location.pathname);
+    const answer = await fetch(location.pathname + location.search);
     if (!answer.ok || answer.redirected) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.getElementById("queue");

@@ -59,6 +59,7 @@ NAMES = {
     "GET /proposals/{proposal_id}": "get_proposal",
     "POST /proposals/{proposal_id}/approve": "approve_proposal",
     "POST /proposals/{proposal_id}/back": "put_back_proposal",
+    "POST /proposals/{proposal_id}/move": "move_proposal",
     "POST /proposals/{proposal_id}/recall": "recall_proposal",
     "POST /proposals/{proposal_id}/reject": "reject_proposal",
     "POST /publications/{publication_id}/again": "send_publication_again",
