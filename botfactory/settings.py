@@ -271,6 +271,10 @@ OPEN_GALLERY = env_bool("OPEN_GALLERY", False)
 # Whether people may publish posts of bots without the label that says that a bot wrote them
 UNLABELLED_POSTS = env_bool("UNLABELLED_POSTS", False)
 
+# Publishing on X: the keys of the operator's app (OAuth 2)
+X_CLIENT_ID = env_str("X_CLIENT_ID")
+X_CLIENT_SECRET = env_secret("X_CLIENT_SECRET")
+
 # Posts
 # What each network's description asks for, such as X_BEARER_TOKEN: see `settings` and `needs` in tweets/sources
 NETWORK_SECRETS = []

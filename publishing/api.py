@@ -24,7 +24,7 @@ from models_app.ml.config import LONGEST_TOPIC
 from publishing.models import Account, Proposal, Publication, Queue
 from publishing.networks.registry import NETWORKS
 from publishing.queue import connecting, services, stopping
-from publishing.rules import errors, judging, labels, stops, taste
+from publishing.rules import errors, judging, labels, prices, stops, taste
 
 queues = Router(tags=["publishing"])
 proposals = Router(tags=["publishing"])
@@ -166,14 +166,14 @@ class AccountsOut(Output):
 class ConnectIn(Input):
     """The network, and what it asks for: Bluesky a handle and an app password, Mastodon a server and an access token.
 
-    A webhook needs an address, and a feed nothing.
+    A webhook needs an address, and a feed nothing. X can only be connected in the browser.
     """
 
     network: NetworkName = Field(description="Where the posts are to appear.")
     identifier: Text = Field("", max_length=500, description="The handle of an account on Bluesky.")
     password: Text = Field("", max_length=500, description="An app password. Never the account's own one.")
     server: Text = Field("", max_length=500, description="The server, such as https://example.social.")
-    token: Text = Field("", max_length=500, description="The access token of an application on a Mastodon server.")
+    token: Text = Field("", max_length=500, description="The token of an application of yours on a Mastodon server.")
     url: Text = Field("", max_length=2000, description="The address of a webhook, which gets each post.")
     mark: bool = Field(
         True, strict=True, description="Whether to mark the account as a bot. Unmarked, it sends nothing."
@@ -228,6 +228,7 @@ _PROPOSAL_EXAMPLE: Final[dict[str, Any]] = {
     "zone": None,
     "fixed": False,
     "due_at": None,
+    "price": None,
     "publications": [],
     "created_at": MOMENT,
 }
@@ -248,6 +249,7 @@ class ProposalOut(Output):
     zone: str | None
     fixed: bool = Field(description="Whether you chose the time.")
     due_at: datetime | None = Field(description="The moment that this time is.")
+    price: float | None = Field(description="What it costs the operator to publish it, in dollars. Only X charges.")
     publications: list[PublicationOut]
     created_at: datetime
 
@@ -342,7 +344,9 @@ def _told_account(request: HttpRequest, account: Account, *, secret: str | None 
 
 def _told(proposal: Proposal) -> ProposalOut:
     wall = proposal.wall_time
-    rows = proposal.publications.select_related("account").order_by("created_at", "pk")
+    rows = list(proposal.publications.select_related("account").order_by("created_at", "pk"))
+    is_open = proposal.state == Proposal.State.PROPOSED
+    accounts = services.accounts_of(proposal.queue) if is_open else [row.account for row in rows]
     return ProposalOut(
         id=proposal.pk,
         model=proposal.queue.model_id,
@@ -355,6 +359,7 @@ def _told(proposal: Proposal) -> ProposalOut:
         zone=proposal.zone if wall else None,
         fixed=proposal.is_fixed,
         due_at=proposal.due,
+        price=prices.price_of(accounts, labels.labelled(proposal.queue, proposal.text)),
         publications=[_told_publication(row) for row in rows],
         created_at=proposal.created_at,
     )

@@ -153,6 +153,24 @@ class Account(models.Model):
         return restored(self.trouble, self.trouble_words)
 
 
+class App(models.Model):
+    """Bot Factory as it's registered at somebody's server, once for each address that people come back to."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False, verbose_name=_("id"))
+    network = models.CharField(max_length=16, verbose_name=_("network"))
+    callback = models.CharField(max_length=500, unique=True, verbose_name=_("callback"))
+    # Encrypted (credentials.py), with the origin of the server.
+    credentials = models.TextField(editable=False, verbose_name=_("credentials"))
+    created_at = models.DateTimeField(default=timezone.now, editable=False, verbose_name=_("created at"))
+
+    class Meta:
+        verbose_name = _("application at a server")
+        verbose_name_plural = _("applications at servers")
+
+    def __str__(self) -> str:
+        return self.callback
+
+
 class Proposal(models.Model):
     """A post that a bot proposes, and what its owner decided."""
 

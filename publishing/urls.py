@@ -22,6 +22,7 @@ urlpatterns = [
         )
         for network in with_accounts()
     ),
+    path("accounts-of-bots/callback/<str:place>", views.come_back, name="account_callback"),
     path("accounts-of-bots/<uuid:account_id>/mark", views.mark_account, name="mark_account"),
     path("accounts-of-bots/<uuid:account_id>/disconnect", views.disconnect_account, name="disconnect_account"),
     path("accounts-of-bots/<uuid:account_id>/renew", views.renew_feed, name="renew_feed"),

@@ -67,6 +67,8 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/models/{model}/publish/connect/bluesky": (200, 400),
     "/models/{model}/publish/connect/mastodon": (200, 400),
     "/models/{model}/publish/connect/webhook": (200, 400),
+    # Without the operator's keys. See tests/publishing/test_x.py.
+    "/models/{model}/publish/connect/x": (404, 404),
     "/accounts-of-bots/{account}/renew": (405, 302),
     "/accounts-of-bots/{account}/mark": (405, 302),
     "/proposals/{proposal}/approve": (405, 302),
@@ -143,6 +145,8 @@ OWN_PAGES: dict[str, tuple[int, int]] = {
     "/models/": (200, 405),
     "/compare/": (200, 400),
     "/compare/curves": (200, 405),
+    # Without what was begun. See tests/publishing/test_consent.py.
+    "/accounts-of-bots/callback/{place}": (302, 405),
     "/kept/": (200, 405),
     "/kept/export": (200, 405),
     "/tokens/": (200, 302),
@@ -230,7 +234,7 @@ FILES = {
     ),
 }
 #: Values for names that don't belong to anybody.
-NOBODYS = {"number": "1", "link": "x" * 43, "key": "x", "uidb36": "1", "language": "xx", "digest": "0"}
+NOBODYS = {"place": "x", "number": "1", "link": "x" * 43, "key": "x", "uidb36": "1", "language": "xx", "digest": "0"}
 
 
 @pytest.fixture

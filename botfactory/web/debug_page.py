@@ -64,6 +64,6 @@ def secrets() -> list[str]:
     passwords = [unquote(urlsplit(address).password or "") for address in addresses if address]
     if settings.MAIL_SERVER:
         passwords.append(settings.MAIL_SERVER.password)
-    found = {settings.SECRET_KEY, settings.METRICS_TOKEN, *passwords}
+    found = {settings.SECRET_KEY, settings.METRICS_TOKEN, settings.X_CLIENT_SECRET, *passwords}
     found |= {getattr(settings, name) for name in settings.NETWORK_SECRETS}
     return sorted((secret for secret in found if len(secret) >= _SHORTEST), key=len, reverse=True)

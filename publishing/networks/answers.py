@@ -20,6 +20,8 @@ _SHORTEST_PAUSE: Final = timedelta(seconds=5)
 _DEFAULT_PAUSE: Final = timedelta(minutes=5)
 _LONGEST_PAUSE: Final = timedelta(hours=24)
 _PAUSES: Final = ("retry-after", "ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset")
+#: X has limits for a day beside those for a quarter of an hour.
+_DAYS: Final = ("x-user-limit-24hour", "x-app-limit-24hour")
 USER_AGENT: Final = "BotFactory/0.1 (posts of a bot)"
 
 
@@ -45,6 +47,7 @@ class Api:
         token: str = "",
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
+        form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """Return the reply to one request.
@@ -60,6 +63,9 @@ class Api:
         if body is not None:
             sent["Content-Type"] = "application/json"
             data = json.dumps(body, ensure_ascii=False).encode()
+        elif form is not None:
+            sent["Content-Type"] = "application/x-www-form-urlencoded"
+            data = urlencode(form).encode()
         elif method == "POST":
             data = b""
         error: Exception
@@ -83,7 +89,9 @@ class Api:
 def later(name: str, headers: Mapping[str, str]) -> Later:
     """Return the error for an answer 429, with the pause that its headers ask for."""
     now = datetime.now(UTC)
-    asked = (moment_of(headers.get(header, ""), now) for header in _PAUSES)
+    used_up = [day for day in _DAYS if headers.get(f"{day}-remaining") == "0"]
+    names = [*(f"{day}-reset" for day in used_up), *_PAUSES]
+    asked = (moment_of(headers.get(header, ""), now) for header in names)
     at = next((moment for moment in asked if moment is not None), now + _DEFAULT_PAUSE)
     at = min(max(at, now + _SHORTEST_PAUSE), now + _LONGEST_PAUSE)
     return Later(Sentence(mark("%(name)s asks us to wait until %(time)s UTC."), name=name, time=f"{at:%H:%M}"), at)

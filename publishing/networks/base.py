@@ -8,10 +8,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from botfactory import net
+
+if TYPE_CHECKING:
+    from publishing.networks.oauth import App, Consent
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +114,22 @@ class Poster(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a poster needs: the way out, the account's id there, its credentials, and where changed ones are kept."""
+    """What a poster needs: the way out, the account's id there, its credentials, and where changed ones are kept.
+
+    app: the operator's app at a network that needs one, None if its keys aren't set.
+    """
 
     client: net.Client
     remote_id: str
     handle: str
     credentials: Mapping[str, str] = field(repr=False)
     keep: Callable[[Mapping[str, str]], None]
+    app: App | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A field of the form that connects an account. A secret one is never shown again."""
+    """A field of the form that connects an account. A secret one is never shown again; a promise is a checkbox."""
 
     name: str
     label: str
@@ -130,6 +137,19 @@ class Entry:
     default: str = ""
     example: str = ""
     is_secret: bool = False
+    is_promise: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Dollars for a post, without and with a link."""
+
+    post: float
+    with_link: float
+    has_link: Callable[[str], bool]
+
+    def of(self, text: str) -> float:
+        return self.with_link if self.has_link(text) else self.post
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,12 +158,15 @@ class Network:
 
     - `name`: in the database and in the API, at most 16 characters
     - `label`: its proper name
-    - `entries`: what the person enters to connect an account; none for a network that needs no account
+    - `entries`: what connects an account without a browser; none where that isn't possible or not needed
     - `connect`: log in with what was entered. Raises any NetworkError, ValueError with a sentence
     - `open`: an account that is connected
     - `length`: of a text, in the network's own unit
     - `new_key`: the key of a new post
     - `mark_is`: what the network calls the mark of a bot; "" if it has none
+    - `consent`: how people let us in on the network's own page, in the browser
+    - `price`: what a post costs the operator
+    - `settles`: what the network doesn't show so soon after a try may still be there
     - `secret`: the name of a credential that was made for its owner, who sees it once; "" if there is none
     """
 
@@ -155,11 +178,19 @@ class Network:
     length: Callable[[str], int]
     new_key: Callable[[], str]
     mark_is: str = ""
+    consent: Consent | None = None
+    price: Price | None = None
+    settles: timedelta = timedelta()
     secret: str = ""
 
     @property
     def needs_account(self) -> bool:
-        return bool(self.entries)
+        return bool(self.entries) or self.consent is not None
+
+    @property
+    def needs_keys(self) -> bool:
+        """Return whether it's offered only where the operator has set the keys of an app."""
+        return self.consent is not None and self.consent.register is None
 
 
 def text_of(record: Any, name: str) -> str:

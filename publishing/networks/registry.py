@@ -13,6 +13,7 @@ NETWORKS: Final[dict[str, str]] = {
     "feed": "publishing.networks.feed",
     "bluesky": "publishing.networks.bluesky",
     "mastodon": "publishing.networks.mastodon",
+    "x": "publishing.networks.x",
     "webhook": "publishing.networks.webhook",
 }
 

@@ -105,7 +105,11 @@ class ConnectForm(forms.Form):
 
     def __init__(self, *args: Any, network: Network, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for entry in network.entries:
+        entries = network.entries if network.consent is None else network.consent.entries
+        for entry in entries:
+            if entry.is_promise:
+                self.fields[entry.name] = forms.BooleanField(label=_(entry.label), help_text=_(entry.hint))
+                continue
             attributes = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
             if entry.example:
                 attributes["placeholder"] = entry.example
@@ -118,7 +122,7 @@ class ConnectForm(forms.Form):
                 initial=entry.default,
                 widget=widget,
             )
-        if network.mark_is:
+        if network.mark_is and not any(entry.is_promise for entry in entries):
             self.fields["marks"] = forms.BooleanField(
                 required=False,
                 initial=True,
@@ -128,4 +132,5 @@ class ConnectForm(forms.Form):
     @property
     def entered(self) -> dict[str, str]:
         """Return what was entered for the network."""
-        return {name: value for name, value in self.cleaned_data.items() if name != "marks"}
+        values = {name: value for name, value in self.cleaned_data.items() if name != "marks"}
+        return {name: "yes" if value is True else value for name, value in values.items()}

@@ -15,7 +15,7 @@ from publishing.models import Account, Proposal, Publication, Queue
 from publishing.networks.base import Network
 from publishing.networks.registry import networks
 from publishing.queue import services
-from publishing.rules import labels, planning
+from publishing.rules import apps, labels, planning, prices
 from publishing.sending import remains
 
 _State = Publication.State
@@ -56,6 +56,7 @@ class Proposed:
 
     proposal: Proposal
     rooms: list[Room]
+    price: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,12 @@ class Waiting:
 
 
 def places_of(queue: Queue) -> list[Place]:
-    """Return all networks, with the accounts of the queue."""
+    """Return all networks that are offered, with the accounts of the queue."""
     accounts = {account.network: account for account in services.accounts_of(queue)}
     there = Publication.objects.filter(account__in=accounts.values(), state__in=remains.THERE)
     counts = dict(there.values_list("account__network").annotate(n=Count("pk")).order_by()) if accounts else {}
-    return [Place(network, accounts.get(network.name), counts.get(network.name, 0)) for network in networks()]
+    offered = [network for network in networks() if network.name in accounts or apps.is_offered(network)]
+    return [Place(network, accounts.get(network.name), counts.get(network.name, 0)) for network in offered]
 
 
 def proposed(queue: Queue, places: list[Place]) -> list[Proposed]:
@@ -90,7 +92,8 @@ def proposed(queue: Queue, places: list[Place]) -> list[Proposed]:
         whole = f"{label}{text}"
         return [Room(_(each.kind.label), each.longest - each.kind.length(whole)) for each in accounts]
 
-    return [Proposed(row, rooms(row.text)) for row in rows.order_by("created_at", "pk")[:MOST]]
+    found = rows.order_by("created_at", "pk")[:MOST]
+    return [Proposed(row, rooms(row.text), prices.shown(accounts, f"{label}{row.text}")) for row in found]
 
 
 def rejected(queue: Queue) -> list[Proposal]:

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -18,7 +18,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from botfactory.accounts.models import User
@@ -39,8 +39,8 @@ from publishing.models import Account, Proposal, Publication
 from publishing.networks.registry import network_of
 from publishing.pages import showing
 from publishing.pages.forms import ApproveForm, ConnectForm, MoveForm, SettingsForm
-from publishing.queue import connecting, services, stopping
-from publishing.rules import judging, stops, taste
+from publishing.queue import connecting, consent, services, stopping
+from publishing.rules import apps, judging, stops, taste
 from publishing.rules.errors import PublishingError
 
 logger = logging.getLogger(__name__)
@@ -256,14 +256,21 @@ def connect(request: HttpRequest, model_id: uuid.UUID, network: str) -> HttpResp
     """Connect an account of a network, for the first time or again."""
     model = services.publishable_for_user(request.user, model_id)
     kind = network_of(network)
-    form = ConnectForm(request.POST or None, network=kind)
+    if not apps.is_offered(kind):
+        raise Http404("The operator hasn't set the keys for this network.")
+    before = Account.objects.filter(queue__model=model, network=network).first()
+    initial = {"server": before.server, "identifier": before.handle} if before else {}
+    form = ConnectForm(request.POST if request.method == "POST" else None, network=kind, initial=initial)
     status = 200
     if request.method == "POST":
         status = 400
         if form.is_valid():
             services.begin(model, zone=request.POST.get("zone", ""))
+            entered, marks = form.entered, form.cleaned_data.get("marks", True)
             try:
-                account = connecting.connect(model, network, form.entered, marks=form.cleaned_data.get("marks", True))
+                if kind.consent is not None:
+                    return _ask(request, model, network, entered, marks=marks)
+                account = connecting.connect(model, network, entered, marks=marks)
             except PublishingError as error:
                 form.add_error(error.param if error.param in form.fields else None, translated(error))
             else:
@@ -278,6 +285,59 @@ def connect(request: HttpRequest, model_id: uuid.UUID, network: str) -> HttpResp
     context["new_secret"] = _new_secret(request, model, network) if kind.secret and request.method == "GET" else ""
     context["is_new"] = services.queue_of(model).is_new
     return render(request, "publishing/connect.html", context, status=status)
+
+
+def _ask(
+    request: HttpRequest, model: TrainedModel, network: str, entered: dict[str, str], *, marks: bool
+) -> HttpResponse:
+    """Send the person to the network's own page, where they allow us to post."""
+    begun = consent.begin(
+        request.session,
+        owner=cast(User, request.user).pk,
+        model=model,
+        network=network,
+        entered=entered,
+        marks=marks,
+        callback_of=lambda place: _callback(request, place),
+    )
+    answer = render(request, "publishing/go.html", {"model": model, "network": network, "begun": begun})
+    # No redirect: the policy for forms of this page lets them lead nowhere else.
+    answer["Refresh"] = f"0; url={begun.address}"
+    return answer
+
+
+def _callback(request: HttpRequest, place: str) -> str:
+    return request.build_absolute_uri(reverse("account_callback", args=[place]))
+
+
+@sensitive_variables("code")
+@login_required
+@never_cache
+@require_GET
+def come_back(request: HttpRequest, place: str) -> HttpResponse:
+    """Connect the account that its owner has just allowed us to post for, on the page of this place."""
+    try:
+        mine = consent.take(
+            request.session, owner=cast(User, request.user).pk, place=place, state=request.GET.get("state", "")
+        )
+    except PublishingError as error:
+        messages.error(request, translated(error))
+        return redirect("models")
+    with missing_is_404(TrainedModel.DoesNotExist):
+        model = services.publishable_for_user(request.user, uuid.UUID(mine["model"]))
+    code = request.GET.get("code", "")
+    if not code:
+        said = _("Nothing is connected, because you didn’t allow it on %(place)s.")
+        messages.warning(request, said % {"place": place})
+    else:
+        try:
+            account = consent.finish(model, mine, code=code, callback=_callback(request, place))
+        except PublishingError as error:
+            messages.error(request, translated(error))
+        else:
+            messages.success(request, _("%(handle)s is connected.") % {"handle": account.handle})
+            return redirect(f"{_address(model)}#where")
+    return redirect("connect_account", model_id=model.pk, network=mine["network"])
 
 
 def _new_secret(request: HttpRequest, model: TrainedModel, network: str) -> str:

@@ -33,9 +33,14 @@ def connect(model: TrainedModel, network: str, entered: Mapping[str, str], *, ma
     try:
         found = kind.connect(sender.client(), entered)
     except ValueError as error:
-        raise BadValue(translated(error), kind.entries[0].name if kind.entries else None) from None
+        raise BadValue(translated(error), kind.entries[0].name if kind.entries else "network") from None
     except NetworkError as error:
         raise NotConnected(translated(error.said)) from None
+    return keep(model, network, found, marks=marks)
+
+
+def keep(model: TrainedModel, network: str, found: Connected, *, marks: bool) -> Account:
+    """Keep an account that let us in for the bot's posts. Raises BadValue, NotConnected."""
     with services.held(model) as queue:
         account = _kept(queue, network, found)
     if marks and account.state == Account.State.UNMARKED:

@@ -37,7 +37,7 @@ from publishing.networks.base import (
     Published,
     Unclear,
 )
-from publishing.rules import credentials, judging, labels, planning, stops
+from publishing.rules import apps, credentials, judging, labels, planning, stops
 
 logger = logging.getLogger(__name__)
 
@@ -212,8 +212,9 @@ def _asked(publication: Publication) -> dict[str, Any]:
     now = timezone.now()
     if found is not None:
         return _posted(found)
-    if publication.tried_at is not None and now - publication.tried_at < _SETTLED and _is_late(publication, now):
-        return {"state": _State.UNKNOWN, "next_at": publication.tried_at + _SETTLED}
+    settles = _SETTLED if _is_late(publication, now) else publication.account.kind.settles
+    if publication.tried_at is not None and now - publication.tried_at < settles:
+        return {"state": _State.UNKNOWN, "next_at": publication.tried_at + settles}
     if _is_late(publication, now):
         said = mark("The network didn’t answer when it was sent, and doesn’t have it. It’s too late to send it now.")
         return {"state": _State.MISSED, "next_at": None, **_said(said)}
@@ -269,7 +270,8 @@ def poster_of(account: Account | FormerAccount) -> Poster:
         if type(account).objects.filter(pk=account.pk, credentials=account.credentials).update(credentials=sealed):
             account.credentials = sealed
 
-    return account.kind.open(Access(client(), account.remote_id, account.handle, secret, keep))
+    app = apps.of_operator(account.kind)
+    return account.kind.open(Access(client(), account.remote_id, account.handle, secret, keep, app))
 
 
 def note_trouble(account: Account, state: Account.State, said: str) -> None:

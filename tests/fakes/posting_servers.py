@@ -11,7 +11,9 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
+from urllib.parse import parse_qsl
 
+from tests.fakes.consents import Consents
 from tests.fakes.server import Answer, FakeServer
 
 #: What happens to a request that publishes: it's accepted and the answer breaks off; it's accepted and answered 502; it
@@ -41,7 +43,8 @@ class PostingServer(FakeServer):
         data = handler.rfile.read(length)
         handler.rfile = _Again(data)
         self._bodies.method = handler.command
-        self._bodies.sent = json.loads(data) if data else {}
+        is_form = handler.headers.get("Content-Type") == "application/x-www-form-urlencoded"
+        self._bodies.sent = dict(parse_qsl(data.decode())) if is_form else json.loads(data) if data else {}
         super()._serve(handler)
 
     def answer(self, path: str, query: dict[str, str], headers: Mapping[str, str]) -> Answer:
@@ -168,6 +171,7 @@ class Mastodon(PostingServer):
         self.statuses: dict[str, dict[str, Any]] = {}
         self.answers: dict[str, tuple[str, datetime]] = {}
         self.visibilities: list[str] = []
+        self.consents = Consents(TOKEN)
 
     @property
     def posts(self) -> list[str]:
@@ -183,6 +187,10 @@ class Mastodon(PostingServer):
         if path == "/api/v2/instance":
             rules = [{"id": "1", "text": "Be kind."}]
             return Answer(200, {"configuration": {"statuses": {"max_characters": 400}}, "rules": rules})
+        if path == "/api/v1/apps":
+            return self.consents.register(sent)
+        if path == "/oauth/token":
+            return self.consents.tokens(sent, headers)
         if headers.get("authorization") != f"Bearer {TOKEN}" or self.is_logged_out:
             return Answer(401, {"error": "The access token is invalid"})
         if path == "/api/v1/accounts/verify_credentials":

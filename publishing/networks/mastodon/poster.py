@@ -10,11 +10,14 @@ from typing import Any, Final
 
 from botfactory import net
 from botfactory.words.translatable import Sentence, mark
+from publishing.networks import oauth
 from publishing.networks.answers import Api, Reply, refused, server_in
 from publishing.networks.base import Access, Connected, LoggedOut, Outgoing, Poster, Published, Unclear, text_of
 
 #: What a server without an answer about itself allows, as all do by default.
 LONGEST: Final = 500
+#: Read whose account it is and its posts, mark it as a bot, post.
+SCOPES: Final = "read:accounts read:statuses write:accounts write:statuses"
 _NAME: Final = "Mastodon"
 #: Posts of the account that are looked through, in two pages, and how far clocks may differ.
 _PAGE: Final = 40
@@ -32,10 +35,28 @@ def connect(client: net.Client, entered: Mapping[str, str]) -> Connected:
         raise ValueError(mark("Enter the access token of your application."))
     api = Api(client, server, name=_NAME)
     wrong = mark("%(server)s doesn’t accept this access token. Copy it again from your application there.")
-    account = _checked(
-        api.ask("GET", "/api/v1/accounts/verify_credentials", token=token),
-        wrong=Sentence(wrong, server=server.partition("://")[2]),
-    )
+    return _connected(api, server, token, wrong=Sentence(wrong, server=server.partition("://")[2]))
+
+
+def connect_by_consent(
+    client: net.Client, app: oauth.App, tokens: Mapping[str, str], entered: Mapping[str, str]
+) -> Connected:
+    """Ask whose token this is. Raises any NetworkError."""
+    return _connected(Api(client, app.server, name=_NAME), app.server, tokens["access"])
+
+
+def register(client: net.Client, server: str, callback: str) -> oauth.App:
+    """Make an application at a server. Raises any NetworkError."""
+    body = {"client_name": "Bot Factory", "redirect_uris": callback, "scopes": SCOPES}
+    made = _checked(Api(client, server, name=_NAME).ask("POST", "/api/v1/apps", body=body))
+    client_id, client_secret = text_of(made, "client_id"), text_of(made, "client_secret")
+    if not client_id or not client_secret:
+        raise Unclear(mark("This server doesn’t answer like a Mastodon server. Check its address."))
+    return oauth.App(server, client_id, client_secret, callback)
+
+
+def _connected(api: Api, server: str, token: str, *, wrong: str = "") -> Connected:
+    account = _checked(api.ask("GET", "/api/v1/accounts/verify_credentials", token=token), wrong=wrong)
     about = api.ask("GET", "/api/v2/instance").data
     return Connected(
         remote_id=text_of(account, "id"),
@@ -104,12 +125,7 @@ class MastodonPoster(Poster):
     def _reply(self, method: str, path: str, **what: Any) -> Reply:
         reply = self._api.ask(method, path, token=self._token, **what)
         if reply.status == 401:
-            raise LoggedOut(
-                mark(
-                    "The server doesn’t accept the access token any more. Make a new one, and connect the account "
-                    "again."
-                )
-            )
+            raise LoggedOut(mark("The server doesn’t let us in any more. Connect the account again."))
         return reply
 
 
