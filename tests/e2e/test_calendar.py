@@ -52,7 +52,7 @@ def test_proposals_appear_as_they_are_written_and_writing_can_be_cancelled(quinn
 
 def test_a_waiting_post_is_moved_by_keys_by_mouse_and_back_by_a_button(quinn: tuple[Person, str]) -> None:
     person, address = quinn
-    person.open(f"{address}#queue")
+    person.open(f"{address}?week=#queue")
     page = person.page
     card = page.locator("[data-move]").first
     number = card.get_attribute("id")
