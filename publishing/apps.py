@@ -13,8 +13,9 @@ class PublishingConfig(AppConfig):
         from botfactory.accounts import rules
         from models_app.bots import registry
         from publishing.queue import filling, mails, stopping
-        from publishing.sending import remains, sender
+        from publishing.sending import notices, remains, sender
 
+        notices.register()
         scheduler.register("posts of bots", sender.look)
         scheduler.register("proposals of bots", filling.look)
         scheduler.register("posts of deleted bots", remains.look)

@@ -14,6 +14,7 @@ class JobsConfig(AppConfig):
         from botfactory.accounts.services import register_farewell, register_suspension
         from botfactory.jobs import mails, reaper, services, usage
         from botfactory.jobs.models import Job
+        from botfactory.webhooks import event_types
 
         register_farewell(
             lambda user, by: {"job": services.delete_jobs(Job.objects.filter(owner=user))},
@@ -21,5 +22,12 @@ class JobsConfig(AppConfig):
         )
         register_suspension(lambda user: {"job": services.cancel_all(Job.objects.filter(owner=user))})
         usage.register()
+        event_types.register(
+            {
+                "job.succeeded": _("a job succeeds"),
+                "job.failed": _("a job fails"),
+                "job.cancelled": _("a job is cancelled"),
+            }
+        )
         scheduler.register("jobs", reaper.Watch().look)
         scheduler.register("mails about jobs", mails.look)

@@ -19,13 +19,12 @@ from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.webhooks import services as webhooks
-from botfactory.webhooks.event_types import EventType
 from botfactory.words.plurals import on_one_line
 from botfactory.words.translation import stored
 
 logger = logging.getLogger(__name__)
 
-_EVENT_TYPES: dict[State, EventType] = {
+_EVENT_TYPES: dict[State, str] = {
     State.SUCCEEDED: "job.succeeded",
     State.FAILED: "job.failed",
     State.CANCELLED: "job.cancelled",

@@ -112,7 +112,8 @@ def attempt(delivery: Delivery) -> Delivery:
     webhook = delivery.webhook
     is_last = delivery.event == TEST or delivery.attempts > len(settings.WEBHOOK_PAUSES)
     if not outcome.error:
-        changed |= {"state": Delivery.State.DELIVERED, "due_at": None}
+        # The receiver has it, and it's never sent again, so texts aren't kept here.
+        changed |= {"state": Delivery.State.DELIVERED, "due_at": None, "data": {}}
     elif is_last or not Webhook.objects.filter(pk=webhook.pk, active=True).exists():
         changed |= {"state": Delivery.State.FAILED, "due_at": None}
     else:
@@ -164,7 +165,7 @@ def send(delivery: Delivery) -> Outcome:
 def body_of(delivery: Delivery) -> bytes:
     """Return the message, the same bytes for every try. The receiver asks the API for the rest, by the id."""
     moment = delivery.created_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    content = {"type": delivery.event, "timestamp": moment, "data": {"id": str(delivery.subject_id)}}
+    content = {"type": delivery.event, "timestamp": moment, "data": {"id": str(delivery.subject_id), **delivery.data}}
     return json.dumps(content, separators=(",", ":")).encode()
 
 

@@ -1,25 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
-
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from botfactory.webhooks.event_types import EVENT_TYPES, EventType
+from botfactory.webhooks import event_types
 from botfactory.webhooks.services import LONGEST_URL
-
-if TYPE_CHECKING:
-    from django_stubs_ext import StrPromise
-
-    Words = str | StrPromise
-
-#: The event of each message, as the end of "Sends a message when".
-IN_WORDS: Final[Mapping[EventType, Words]] = {
-    "job.succeeded": _("a job succeeds"),
-    "job.failed": _("a job fails"),
-    "job.cancelled": _("a job is cancelled"),
-}
 
 
 class WebhookForm(forms.Form):
@@ -34,8 +19,8 @@ class WebhookForm(forms.Form):
     )
     events = forms.MultipleChoiceField(
         label=_("Send a message when"),
-        choices=[(name, IN_WORDS[name]) for name in EVENT_TYPES],
-        initial=list(EVENT_TYPES),
+        choices=lambda: list(event_types.in_words().items()),
+        initial=lambda: list(event_types.names()),
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": _("Choose at least one.")},
     )

@@ -12,7 +12,7 @@ from botfactory.words.translation import restored
 
 
 class Webhook(models.Model):
-    """An address that gets a message when one of the owner's jobs ends. The secret isn't stored: see signing.py."""
+    """An address that gets a message when one of the owner's events happens. The secret isn't stored: see signing.py."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False, verbose_name=_("id"))
     owner = models.ForeignKey(
@@ -71,8 +71,10 @@ class Delivery(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False, verbose_name=_("id"))
     webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries", verbose_name=_("webhook"))
     event = models.CharField(max_length=64, verbose_name=_("event"))
-    # The id of the job it is about.
+    # The id of what it is about, such as a job.
     subject_id = models.UUIDField(verbose_name=_("subject"))
+    # What the message says beside the id. Empty once it has arrived.
+    data = models.JSONField(default=dict, blank=True, editable=False, verbose_name=_("content"))
     state = models.CharField(max_length=16, choices=State, default=State.PENDING, verbose_name=_("state"))
     # Counts the tries. A sender with another number or time has lost the delivery and must not write to it.
     attempts = models.PositiveIntegerField(default=0, verbose_name=_("attempts"))

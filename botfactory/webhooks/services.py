@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,8 +19,8 @@ from botfactory import net
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
 from botfactory.broker import doorbell
-from botfactory.webhooks import signing
-from botfactory.webhooks.event_types import EVENT_TYPES, TEST, EventType
+from botfactory.webhooks import event_types, signing
+from botfactory.webhooks.event_types import TEST
 from botfactory.webhooks.models import Delivery, Webhook
 from botfactory.words.translatable import mark
 from botfactory.words.translation import grouped, stored, translated
@@ -183,18 +183,20 @@ def switch_off(webhook: Webhook, trouble: str = "") -> None:
         waiting.update(state=Delivery.State.FAILED, due_at=None, error=why_not, error_words={})
 
 
-def note(owner: int, event: EventType, subject_id: uuid.UUID) -> None:
+def note(owner: int, event: str, subject_id: uuid.UUID, data: Mapping[str, Any] | None = None) -> None:
     """Queue a message for each of the owner's webhooks that sends this event.
 
-    Call it in the transaction that causes the event, so that both are committed or neither.
+    data: what the message says beside the id. Call it in the transaction that causes the event, so that both are committed or neither.
     """
+    assert event in event_types.names(), "apps register their kinds of events"
     assert connection.in_atomic_block, "the event and its messages are committed together"
     # Locked: a webhook deleted before the commit would roll back the event itself.
     active = Webhook.objects.filter(owner=owner, owner__is_active=True, active=True)
     senders = [webhook for webhook in active.select_for_update(of=("self",), no_key=True) if event in webhook.events]
     if not senders:
         return
-    Delivery.objects.bulk_create(Delivery(webhook=webhook, event=event, subject_id=subject_id) for webhook in senders)
+    what: dict[str, Any] = {"event": event, "subject_id": subject_id, "data": dict(data or {})}
+    Delivery.objects.bulk_create(Delivery(webhook=webhook, **what) for webhook in senders)
     transaction.on_commit(ring)
 
 
@@ -232,8 +234,8 @@ def _checked_url(url: str) -> str:
 
 
 def _checked_events(events: Collection[str]) -> list[str]:
-    chosen: list[str] = [name for name in EVENT_TYPES if name in events]
+    chosen: list[str] = [name for name in event_types.names() if name in events]
     if not chosen or len(chosen) < len(set(events)):
         message = _("Choose one or more events: %(events)s.")
-        raise WebhookError(message % {"events": ", ".join(EVENT_TYPES)}, "events")
+        raise WebhookError(message % {"events": ", ".join(event_types.names())}, "events")
     return chosen

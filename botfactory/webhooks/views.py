@@ -21,8 +21,8 @@ from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.rest.rate_limit import paced
 from botfactory.web.listing import ListForm, Listing
-from botfactory.webhooks import delivery, services, signing
-from botfactory.webhooks.forms import IN_WORDS, WebhookForm
+from botfactory.webhooks import delivery, event_types, services, signing
+from botfactory.webhooks.forms import WebhookForm
 from botfactory.webhooks.models import Delivery, Webhook
 from botfactory.words.translation import translated
 
@@ -154,7 +154,7 @@ def _saved(form: WebhookForm, save: Callable[..., Made]) -> Made | None:
 
 
 def _in_words(webhook: Webhook) -> str:
-    return get_text_list([str(words) for name, words in IN_WORDS.items() if name in webhook.events], _("or"))
+    return get_text_list([str(words) for name, words in event_types.in_words().items() if name in webhook.events], _("or"))
 
 
 @contextmanager

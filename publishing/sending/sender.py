@@ -38,6 +38,7 @@ from publishing.networks.base import (
     Unclear,
 )
 from publishing.rules import apps, credentials, judging, labels, planning, stops
+from publishing.sending import notices
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +93,11 @@ def give_up_late_ones() -> int:
     for row in _ready():
         if row.due is not None and row.due < now - LATEST:
             mine = Publication.objects.filter(pk=row.pk, state=_State.WAITING, attempts=row.attempts)
-            count += mine.update(**_missed(row))
+            with transaction.atomic():
+                if mine.update(**_missed(row)):
+                    row.refresh_from_db()
+                    notices.note(row)
+                    count += 1
     return count
 
 
@@ -150,10 +155,13 @@ def attempt(publication: Publication) -> Publication:
         logger.exception("publication %s: an attempt broke off", publication.pk)
         changed = _unclear(publication, mark("Something went wrong on our side. We’re asking the network."))
     mine = Publication.objects.filter(pk=publication.pk, attempts=publication.attempts, state=publication.state)
-    if mine.update(sender="", **changed):
-        publication.refresh_from_db()
-    else:
-        logger.warning("publication %s: attempt %s was overtaken", publication.pk, publication.attempts)
+    with transaction.atomic():
+        if mine.update(sender="", **changed):
+            publication.refresh_from_db()
+            if "state" in changed:
+                notices.note(publication)
+        else:
+            logger.warning("publication %s: attempt %s was overtaken", publication.pk, publication.attempts)
     return publication
 
 

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 from botfactory.accounts.models import User
 from botfactory.webhooks import delivery, services
-from botfactory.webhooks.event_types import EVENT_TYPES
+from botfactory.webhooks.event_types import names
 from botfactory.webhooks.models import Delivery
 
 
 def make(owner: User, url: str, *events: str) -> services.NewWebhook:
-    return services.create(owner=owner, url=url, events=events or EVENT_TYPES)
+    return services.create(owner=owner, url=url, events=events or names())
 
 
 def deliver_all() -> int:

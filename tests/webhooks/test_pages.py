@@ -13,7 +13,7 @@ from django.utils import timezone
 from botfactory.accounts.models import PersonalLimits, User
 from botfactory.jobs import services as jobs
 from botfactory.webhooks import delivery, services, signing
-from botfactory.webhooks.event_types import EVENT_TYPES
+from botfactory.webhooks.event_types import names
 from botfactory.webhooks.models import Delivery, Webhook
 from botfactory.webhooks.views import DELIVERIES_ON_A_PAGE
 from tests import pseudo
@@ -30,7 +30,7 @@ ANYWHERE = "https://example.com/bots"
 
 
 def make(owner: User, url: str = ANYWHERE) -> Webhook:
-    return services.create(owner=owner, url=url, events=EVENT_TYPES).webhook
+    return services.create(owner=owner, url=url, events=names()).webhook
 
 
 def errors_of(answer: Any) -> str:
@@ -84,7 +84,7 @@ def test_what_is_wrong_is_told_and_nothing_is_made_or_changed(alice: User, sent:
     answer = client.post(f"/webhooks/{webhook.pk}/", sent)
     assert answer.status_code == 400 and told in errors_of(answer)
     webhook.refresh_from_db()
-    assert (webhook.url, webhook.events) == (ANYWHERE, list(EVENT_TYPES))
+    assert (webhook.url, webhook.events) == (ANYWHERE, list(names()))
 
 
 def test_one_more_than_the_limit_is_refused_in_a_sentence(alice: User) -> None:
