@@ -154,7 +154,9 @@ def _saved(form: WebhookForm, save: Callable[..., Made]) -> Made | None:
 
 
 def _in_words(webhook: Webhook) -> str:
-    return get_text_list([str(words) for name, words in event_types.in_words().items() if name in webhook.events], _("or"))
+    return get_text_list(
+        [str(words) for name, words in event_types.in_words().items() if name in webhook.events], _("or")
+    )
 
 
 @contextmanager

@@ -40,7 +40,14 @@ def _miss(row: Publication) -> None:
     ("happens", "event"), [(_publish, "post.published"), (_fail, "post.failed"), (_miss, "post.missed")]
 )
 def test_a_post_that_ends_is_told_once_to_its_owner(
-    happens: Any, event: str, alice: User, bob: User, model: TrainedModel, queue: Queue, feed: Account, receiver: Receiver
+    happens: Any,
+    event: str,
+    alice: User,
+    bob: User,
+    model: TrainedModel,
+    queue: Queue,
+    feed: Account,
+    receiver: Receiver,
 ) -> None:
     for owner in (alice, bob):
         services.create(owner=owner, url=receiver.url, events=EVENTS)
