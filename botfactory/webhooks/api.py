@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from django.http import HttpRequest
 from ninja import Query, Router, Status
@@ -16,18 +16,14 @@ from botfactory.rest import idempotency
 from botfactory.rest.access import person, require_confirmed
 from botfactory.rest.errors import not_found, register_errors
 from botfactory.rest.paging import PageDict, PageQuery, page_of
-from botfactory.rest.schemas import Input, Output, Page, Text, examples
+from botfactory.rest.schemas import Input, Output, Page, Text, examples, one_of
 from botfactory.webhooks import delivery, event_types, services
 from botfactory.webhooks.models import Delivery, Webhook
 
 router = Router(tags=["webhooks"])
 register_errors({services.WebhookError: 422, services.NotPossible: 409})
 
-if TYPE_CHECKING:
-    EventType = str
-else:
-    # All apps have registered theirs: routes are imported last.
-    EventType = Literal[event_types.names()]
+EventType = Annotated[str, *one_of(event_types.names)]
 DeliveryState = Literal["pending", "sending", "delivered", "failed"]
 
 _ID: Final = "2b0c6a1e-93f4-4f0e-8a55-7d1f3c9b2e10"

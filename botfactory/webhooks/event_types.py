@@ -1,4 +1,4 @@
-"""The kinds of events that webhooks send. Apps register theirs in `AppConfig.ready`, so this room knows none of them."""
+"""The kinds of events that webhooks send. Apps register theirs in `AppConfig.ready`; this room knows none of them."""
 
 from __future__ import annotations
 

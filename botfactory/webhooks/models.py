@@ -12,7 +12,7 @@ from botfactory.words.translation import restored
 
 
 class Webhook(models.Model):
-    """An address that gets a message when one of the owner's events happens. The secret isn't stored: see signing.py."""
+    """An address that gets a message when a job or post of its owner ends. The secret isn't stored: see signing.py."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False, verbose_name=_("id"))
     owner = models.ForeignKey(

@@ -186,7 +186,8 @@ def switch_off(webhook: Webhook, trouble: str = "") -> None:
 def note(owner: int, event: str, subject_id: uuid.UUID, data: Mapping[str, Any] | None = None) -> None:
     """Queue a message for each of the owner's webhooks that sends this event.
 
-    data: what the message says beside the id. Call it in the transaction that causes the event, so that both are committed or neither.
+    data: what the message says beside the id. Call it in the transaction that causes the event, so that both are
+    committed or neither.
     """
     assert event in event_types.names(), "apps register their kinds of events"
     assert connection.in_atomic_block, "the event and its messages are committed together"
