@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from models_app.api import openai
 from models_app.downloads.in_browser import urls as in_browser
 from models_app.gallery import front_page, gallery
 from models_app.pages import corpus_page, views
@@ -44,6 +45,10 @@ urlpatterns = [
     path("gallery/<uuid:model_id>/generate", gallery.generate, name="shared_generate"),
     path("shared/<str:link>/", gallery.shared_page, name="shared_by_link"),
     path("shared/<str:link>/generate", gallery.generate, name="shared_by_link_generate"),
+    path("v1/models", openai.list_models, name="openai_models"),
+    path("v1/models/<str:name>", openai.get_model, name="openai_model"),
+    path("v1/completions", openai.complete, name="openai_completions"),
+    path("v1/<path:rest>", openai.not_there),
     *in_browser.urlpatterns,
     *search.urlpatterns,
 ]

@@ -214,8 +214,8 @@ OPEN_PAGES: dict[str, int] = {
 OPEN_ACTIONS = {"/language", "/theme", "/demo"}
 #: For administrators, and for everybody with DEBUG: tests/web/test_themes.py.
 FOR_DESIGNERS = {"/styleguide/"}
-#: For programs, by token: tests/tweets/api/test_tweet_server.py.
-BY_TOKEN = {"/api/{handle}"}
+#: For programs, by token: tests/tweets/api/test_tweet_server.py, tests/models_app/test_openai.py.
+BY_TOKEN = {"/api/{handle}", "/v1/models", "/v1/models/{name}", "/v1/completions", "/v1/{rest}"}
 #: Routes that answer with a file.
 FILES = {
     "/gallery/{model}/preview.png",
