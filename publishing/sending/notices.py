@@ -46,4 +46,5 @@ def note(publication: Publication) -> None:
         "address": publication.address or None,
         "error": publication.error or None,
     }
+    assert model.owner_id is not None, "only bots of people publish"
     webhooks.note(model.owner_id, event, publication.pk, data)
