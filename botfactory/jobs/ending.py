@@ -81,10 +81,10 @@ def _settle(job: Job, ended: Callable[[Job], None]) -> None:
         with transaction.atomic():
             ended(job)
     except (OperationalError, InterfaceError, *FROM_OUTSIDE):
-        # Nothing is committed: who ends the job next does this too.
+        # Nothing is committed: the next attempt to end the job does this, too.
         raise
     except Exception:
-        # What always fails must not keep a job from ending.
+        # A bug here must not block the end.
         logger.exception("job %s: what it was about could not be brought in line", job.pk)
 
 

@@ -1,4 +1,4 @@
-"""What an error of the machine that passes, such as a lost database, does to a job: it interrupts it."""
+"""Interrupt a job after an error of the machine that passes, such as a lost database."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ _FIRST_PAUSE: Final = timedelta(seconds=5)
 _LONGEST_PAUSE: Final = {Cause.DISK: timedelta(minutes=1)}
 _LONGEST_PAUSE_ELSE: Final = timedelta(minutes=5)
 
-#: A job that has met a full disk goes on once so many bytes can be had.
+#: After a full disk, a job resumes when this many bytes are free.
 ROOM: Final = 64 * 1024 * 1024
 
 

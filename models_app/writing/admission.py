@@ -109,7 +109,7 @@ writers: Final = Writers()
 
 
 def weight_of(board: Board, characters: float, tier: str) -> int:
-    """Return how many milliseconds so many characters take all writers together, at their pace of now.
+    """Return the milliseconds that all writers together need for these characters at their current pace.
 
     Raises WriterMissing, RedisError, BrokerHangs.
     """

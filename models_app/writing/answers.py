@@ -45,14 +45,14 @@ class Inbox:
                 self._wake()
 
     def get(self, seconds: float) -> Event | None:
-        """Return the next event, None if none comes in so many seconds."""
+        """Return the next event, or None if none comes within `seconds`."""
         with self._changed:
             if not self._events:
                 self._changed.wait(seconds)
             return self._events.popleft() if self._events else None
 
     async def wait(self, seconds: float) -> Event | None:
-        """Return the next event, None if none comes in so many seconds."""
+        """Return the next event, or None if none comes within `seconds`."""
         loop, rung = asyncio.get_running_loop(), asyncio.Event()
         with self._changed:
             if self._events:

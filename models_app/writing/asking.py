@@ -48,9 +48,9 @@ logger = logging.getLogger(__name__)
 _LOOK: Final = 0.25
 #: Seconds between looks at the board: whether it still has the request, and whether anybody writes.
 _CHECK: Final = 1.0
-#: Without a writer for so many seconds, the request is given up. One that was killed is started again sooner.
+#: After this many seconds without a writer, the request is given up. A killed writer is started again sooner.
 GIVE_UP: Final = LEASE + 16.0
-#: Who waits longer gives back the connection to the database meanwhile.
+#: A caller that waits longer gives its database connection back meanwhile.
 _SOON: Final = 1.0
 
 #: What a writer may answer with, by code. Each needs only its message.
@@ -302,7 +302,7 @@ async def follow(
 
     Meanwhile no thread waits, and no connection to the database is held.
 
-    Who stops listening stops the writing; who cancels it ends this. Raises what a writer fails with.
+    Closing the generator stops the writing; `cancel` ends the generator. Raises the writer's error.
     """
     quiet_since = time.monotonic()
     try:

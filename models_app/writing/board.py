@@ -24,11 +24,11 @@ from django.conf import settings
 from models_app.writing.requests import Event, Facts, Request
 
 PREFIX: Final = "botfactory.write"
-#: A writer that hasn't been heard of for so many seconds is dead, and others take over its requests.
+#: A writer that is silent for this many seconds counts as dead, and others take over its requests.
 LEASE: Final = 4
-#: A web process that hasn't been heard of for so many seconds is gone, and with it those who waited there.
+#: A web process that is silent for this many seconds counts as gone, with everybody who waited there.
 PRESENCE: Final = 10
-#: Seconds that events and cancellations are kept for those who are slow to look.
+#: Seconds that events and cancellations are kept for processes that are slow to read them.
 KEPT: Final = 60
 #: Seconds after which a request no longer counts, if nobody has removed it.
 LONGEST: Final = 600
@@ -164,7 +164,7 @@ class Board:
         self.server.set(self._key("present", process), 1, ex=PRESENCE)
 
     def answers(self, process: str, seconds: float) -> list[Event]:
-        """Return what has arrived for the process; wait so many seconds where nothing has."""
+        """Return the events that have arrived for the process. Wait up to `seconds` for one."""
         key = self._key("answers", process)
         first = self.server.blpop([key], seconds)
         if first is None:
@@ -186,7 +186,7 @@ class Board:
                 pipeline.execute()
 
     def take(self, writer: str, seconds: float, *, handed: bool = False) -> Request | None:
-        """Return the next request, which is then this writer's; wait so many seconds where there is none.
+        """Take the next request for this writer. Wait up to `seconds` for one.
 
         `handed`: of those that others have left to it.
         """

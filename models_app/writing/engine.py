@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 SLICE: Final = 0.02
 #: A request is young until it has used this many seconds.
 YOUNG: Final = 0.3
-#: One slice in so many is for those that aren't young, if there are any.
+#: Every slice of this number is for requests that aren't young, if there are any.
 TURN_OF_OLD: Final = 4
 #: Rows in a pass that several requests share; a larger request has its passes alone.
 MAX_ROWS: Final = 32

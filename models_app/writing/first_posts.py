@@ -16,7 +16,7 @@ from models_app.writing.admission import NotNow
 
 logger = logging.getLogger(__name__)
 
-#: Whoever shares a bot waits at most so many seconds for its posts.
+#: The most seconds that a person who shares a bot waits for its posts.
 PATIENCE: Final = 10.0
 _SAMPLING: Final = SamplingConfig(count=4, max_characters=200)
 

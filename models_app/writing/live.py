@@ -83,7 +83,7 @@ async def follow(
 ) -> AsyncIterator[str]:
     """Yield beginnings and each post, then the generation; an error in its place.
 
-    Who stops listening stops the writing.
+    Closing the generator stops the writing.
     """
     told = asking.follow(asked, model=model, owner=owner, sampling=sampling, ping_seconds=PING_SECONDS)
     try:

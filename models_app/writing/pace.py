@@ -27,12 +27,12 @@ class Pace:
         self._rows_of_ended = self._weight_of_ended = rate * _GUESSED
 
     def stepped(self, rows: float, seconds: float) -> None:
-        """Note that so many rows were stepped in so many seconds."""
+        """Note that these rows were stepped in this time."""
         kept = math.exp(-seconds / _SECONDS)
         self._rows, self._seconds = kept * self._rows + rows, kept * self._seconds + seconds
 
     def ended(self, rows: float, weight: float) -> None:
-        """Note that a request of this weight has ended, for which so many rows were stepped in all."""
+        """Note that a request of this weight has ended after this many rows."""
         self._rows_of_ended = _KEPT * self._rows_of_ended + rows
         self._weight_of_ended = _KEPT * self._weight_of_ended + weight
 

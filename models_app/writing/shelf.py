@@ -74,7 +74,7 @@ class Shelf(Generic[Thing]):
             self._changed.notify_all()
 
     def leave_room(self, beside: int) -> bool:
-        """Leave room for so many bytes beside the things from now on; return whether one had to go."""
+        """Reserve `beside` bytes from now on. Return whether something had to be dropped for them."""
         with self._changed:
             before = len(self._places)
             self._beside = beside
@@ -100,7 +100,7 @@ class Shelf(Generic[Thing]):
         return self._beside if needed or len(self._places) > 1 else 0
 
     def _make_room(self, needed: int) -> bool:
-        """Drop what was used least recently until so many bytes fit in; return whether they do."""
+        """Drop the least recently used things until `needed` bytes fit. Return whether they do."""
         free = [key for key, place in self._places.items() if not place.users]
         while free and self._bytes() + needed + self._beside_of(needed) > self._max_bytes:
             del self._places[free.pop(0)]

@@ -56,7 +56,7 @@ class Recurrent(ABC):
         return _bytes_of(vars(self).values())
 
     def rows_of(self, characters: int) -> int:
-        """Return how many texts of up to so many characters to step side by side at most: a state has one size."""
+        """Return the largest batch for texts of this length. A state has one size."""
         return self.rows_at_once
 
     @abstractmethod

@@ -11,7 +11,7 @@ from .row import Row
 
 #: Seconds between two changes that are told.
 INTERVAL: Final = 0.1
-#: For each second of a look, which takes the checks of all posts that are being written, so many pass before the next.
+#: After a check of all unfinished posts that took t seconds, wait REST times t.
 REST: Final = 9.0
 
 #: Gets all beginnings that may be shown now, by the place of their post. What is missing was rejected or has ended.

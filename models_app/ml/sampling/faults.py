@@ -13,7 +13,7 @@ from models_app.ml.words import words
 
 #: A post with fewer words says next to nothing.
 MIN_WORDS: Final = 3
-#: A run of so many words that comes twice is a repetition.
+#: A run of this many words that comes twice is a repetition.
 REPEATED_WORDS: Final = 4
 _REPOST: Final = re.compile(r"RT\b")
 #: How posts end that aren't at their end.

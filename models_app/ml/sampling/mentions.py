@@ -18,7 +18,7 @@ from models_app.ml.words import HANDLE, LINK
 
 #: What a bot doesn't write. It hardly knows the wide one, which `adds` finds, too.
 SIGN: Final = b"@"
-#: A sentence needs a name where one is so many times as likely as any other symbol.
+#: A sentence needs a name if one is this many times as likely as any other symbol.
 NEEDED: Final = 9
 #: Mentions nobody. `@user` or `@name` is a real account, which would be notified of the post. The mask is never longer
 #: than the mention, so a post stays within its limit.

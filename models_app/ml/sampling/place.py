@@ -33,7 +33,7 @@ class Place:
     rounds: int = 0
 
     def begin(self, drafts: int) -> None:
-        """Begin a round of so many drafts."""
+        """Begin a round of `drafts` drafts."""
         self.running = drafts
         self.rounds += 1
 

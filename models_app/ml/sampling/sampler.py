@@ -45,11 +45,11 @@ from .variety import OPENING_TEMPERATURE, OPENING_TOP_P, Variety
 
 #: The number of tries for each post.
 TRIES: Final = 10
-#: A draft counts as so many characters more than it has, because beginning and judging it costs something, too.
+#: The cost of beginning and judging a draft, in characters.
 BEGINNING: Final = 10
 #: The characters to spend on unfinished posts: for each post, and at most for the whole request.
 WASTE, MAX_WASTE = (280 + BEGINNING) * TRIES, 100 * (280 + BEGINNING) * TRIES
-#: If so many more than WASTE for each accepted post are spent, the length limit is too low.
+#: If this many characters more than WASTE are spent for each accepted post, the length limit is too low.
 HOPELESS: Final = 5 * WASTE
 #: The minimum number of tries for a post that doesn't end, whatever its length limit.
 MIN_TRIES: Final = 3
@@ -119,7 +119,7 @@ class Sampler:
         With `config.is_greedy`, all posts would be the same, so there's only one. If it doesn't end, it's cut where the
         end mark was most likely.
 
-        With `config.best_of`, so many drafts are drawn for each post, and the one that makes most sense is kept
+        `config.best_of` is the number of drafts for each post. The one that makes most sense is kept
         (`sense`). Drafts with `faults`, those that `is_foreign` finds in another language and those that don't mention
         `config.about` are kept only if there are no others after two rounds. They begin differently and repeat each
         other less (`variety`).

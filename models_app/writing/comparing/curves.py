@@ -11,7 +11,7 @@ from botfactory.accounts.models import User
 from models_app.bots.rows import TrainedModel
 from models_app.sharing import access
 
-#: The most curves in a chart: so many colours can be told apart.
+#: The most curves in a chart. People can't tell more colours apart.
 MOST: Final = 8
 #: The page lists this many of the person's bots, newest first.
 _MAX_LISTED: Final = 100

@@ -28,10 +28,10 @@ def spent_sentence(monthly_posts: int, today: date) -> Sentence:
     """Return what the person reads when the budget of this month is used up."""
     following = date(today.year + today.month // 12, today.month % 12 + 1, 1)
     return counted_sentence(
-        "This server can read %(count)s post from X a month, and has read it. What it read is kept. Continue on "
-        "%(day)s, or ask the administrator to raise X_MONTHLY_POSTS. Your own X archive doesn’t count.",
-        "This server can read %(count)s posts from X a month, and has read all of them. What it read is kept. Continue "
-        "on %(day)s, or ask the administrator to raise X_MONTHLY_POSTS. Your own X archive doesn’t count.",
+        "This month’s %(count)s post from X is used up. Posts read so far are kept. Continue on %(day)s, or ask the "
+        "administrator to raise X_MONTHLY_POSTS. Your own X archive doesn’t count.",
+        "This month’s %(count)s posts from X are used up. Posts read so far are kept. Continue on %(day)s, or ask the "
+        "administrator to raise X_MONTHLY_POSTS. Your own X archive doesn’t count.",
         monthly_posts,
         day=f"{following.day} {following:%B}",
     )

@@ -18,7 +18,7 @@ MAX_FULL_BATCH_CHARACTERS: Final = 500
 class Decoder(Protocol[S]):
     """Steps texts of any bot with the same architecture and frozen weights. S: the state of a batch of texts.
 
-    rows_at_once: how many texts to step side by side at most.
+    rows_at_once: the largest batch of texts.
     """
 
     @property
@@ -55,7 +55,7 @@ class LlamaStepper(Generic[S]):
         return self.decoder.rows_at_once
 
     def rows_of(self, characters: int) -> int:
-        """Return how many texts of up to so many characters to step side by side at most."""
+        """Return the largest batch for texts of this length."""
         return max(1, min(self.rows_at_once, self.rows_at_once * MAX_FULL_BATCH_CHARACTERS // characters))
 
     @property
