@@ -67,7 +67,7 @@ def test_an_import_ends_with_a_sentence_and_goes_on_when_there_are_more(
     settings.X_MONTHLY_POSTS = 130
     job, corpus = run(services.import_handle(owner=alice, handle="prolific"))
     assert (job.state, job.error_code) == (State.FAILED, "budget_spent")
-    assert "130 posts from X a month" in job.error_message and "X_MONTHLY_POSTS" in job.error_message
+    assert "130 posts from X are used up" in job.error_message and "X_MONTHLY_POSTS" in job.error_message
     assert corpus.posts.count() == bought() == 130
     settings.X_MONTHLY_POSTS = 5000
     job, corpus = run(jobs.retry(job))

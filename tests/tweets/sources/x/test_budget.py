@@ -66,7 +66,7 @@ def test_the_last_page_is_trimmed_and_what_was_read_is_handed_on(api: XApiServer
     purse = Purse(230)
     found: list[str] = []
     cursor: str | None = None
-    with pytest.raises(BudgetSpent, match="230 posts from X a month"):
+    with pytest.raises(BudgetSpent, match="230 posts from X are used up"):
         for page in source_at(api.url, "prolific", purse).pages():
             found += [post.key for post in page.posts]
             cursor = page.cursor
