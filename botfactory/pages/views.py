@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from typing import cast
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods
 
 from botfactory.accounts import limits, visitors
@@ -36,10 +39,15 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard.html", {"dashboard": dashboard_for_user(request.user)})
 
 
+# A token would be a cookie for everybody who only looks at the front page, so the view checks the origin instead.
+@csrf_exempt
 @require_http_methods(["GET", "POST"])
 def example(request: HttpRequest) -> HttpResponse:
     """Show the example with the bot that writes like it. A POST makes both; nobody needs an account for that."""
     if request.method == "POST":
+        origin = request.headers.get("Origin")
+        if origin is not None and urlsplit(origin).netloc != request.get_host():
+            raise PermissionDenied("A page of another site sent this form.")
         try:
             person = request.user if request.user.is_authenticated else visitors.admit(request)
             examples.make(person)

@@ -68,6 +68,15 @@ def test_one_click_imports_the_example_and_makes_both_bots(visit: Client) -> Non
     assert "1 new post" in visit.get("/example/").content.decode()
 
 
+def test_a_page_of_another_site_makes_no_visitor(base: TrainedModel) -> None:
+    page = Client(enforce_csrf_checks=True)
+    for origin in ("https://other.example", "null"):
+        answer = page.post("/example/", headers={"Origin": origin})
+        assert answer.status_code == 403, origin
+    assert not User.objects.exists()
+    assert page.post("/example/", headers={"Origin": "http://testserver"})["Location"] == "/example/"
+
+
 def test_a_failure_is_shown_with_its_reason(visit: Client) -> None:
     job = Job.objects.get(kind=instant.INSTANT_BOT)
     Job.objects.filter(pk=job.pk).update(state="failed", error_message="The disk is gone.", finished_at=timezone.now())

@@ -29,7 +29,7 @@ def test_the_first_account_is_administrator_and_is_told_what_to_do_next(alice: P
 
 def test_the_second_account_is_an_ordinary_one(bob: Person) -> None:
     expect(bob.page.get_by_role("link", name="Admin")).to_have_count(0)
-    expect(bob.page.get_by_role("main").get_by_role("button", name="Try it with an example")).to_be_visible()
+    expect(bob.page.get_by_role("main").get_by_role("button", name="Import her posts")).to_be_visible()
     bob.require_no_complaints()
 
 
