@@ -12,6 +12,7 @@ class ModelsAppConfig(AppConfig):
         from botfactory.accounts.services import register_farewell
         from botfactory.jobs import kinds
         from botfactory.ops import checks, components, metrics
+        from botfactory.your_data import parts
         from models_app import checks as model_checks
         from models_app.bases import adding
         from models_app.bases import runner as base_runner
@@ -21,6 +22,8 @@ class ModelsAppConfig(AppConfig):
         from models_app.search import runner as search_runner
         from models_app.training import fine_tune_job, instant, report_card_job
         from models_app.writing import checks as writing_checks
+        from models_app.your_data.bots import BOTS
+        from models_app.your_data.rows import ROWS
         from tweets.corpora.made_from import Maker
         from tweets.corpora.made_from import register as register_maker
 
@@ -37,6 +40,7 @@ class ModelsAppConfig(AppConfig):
             search_runner.BASE_KIND,
         )
         registry.register_limits()
+        parts.register(things=BOTS, rows=ROWS)
         register_farewell(registry.delete_models_of, count=registry.count_models_of)
         register_maker(Maker(made_from.count, made_from.delete, made_from.end_sharing))
         components.register("base_model", model_checks.base_is_readable)

@@ -13,11 +13,13 @@ class TweetsConfig(AppConfig):
         from botfactory.jobs import kinds
         from botfactory.ops.checks import register as register_check
         from botfactory.ops.metrics import register as register_metrics
-        from tweets.corpora import checks, deletion, metrics, services
+        from botfactory.your_data import parts
+        from tweets.corpora import checks, deletion, metrics, services, your_data
         from tweets.importing import runner
 
         kinds.register(runner.KIND)
         services.register_limits()
+        parts.register(things=your_data.CORPORA)
         register_farewell(deletion.delete_corpora_of, count=deletion.count_corpora_of)
         register_metrics(metrics.collect)
         register_check("corpora", checks.corpora)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterable, Iterator
-from functools import partial
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from django.utils import timezone
 
@@ -13,18 +12,11 @@ from botfactory import __version__
 from botfactory.accounts.models import User
 from botfactory.files.chunks import stream
 from botfactory.words.translation import translated
-from botfactory.your_data import facts, form
+from botfactory.your_data import facts, form, parts
 from botfactory.your_data.form import LeftOut, Manifest, place_of
 from botfactory.your_data.packing import Packer
-from models_app.bots.rows import TrainedModel
-from models_app.ml.errors import CheckpointError
-from models_app.moving import bots, written
-from publishing import moving as publishing
-from tweets.corpora import audit, export, moving
-from tweets.models import AuditEntry, Corpus
 
 CONTENT_TYPE: Final = "application/zip"
-_CHUNK: Final = 1 << 18
 
 
 def file_name(user: User) -> str:
@@ -34,7 +26,9 @@ def file_name(user: User) -> str:
 
 def begin(user: User) -> AsyncIterator[bytes]:
     """Log the export and return the ZIP in pieces, which are made on demand."""
-    audit.record(AuditEntry.Action.EXPORT, by=user, about=f"account {user.get_username()}")
+    for things in parts.THINGS:
+        if things.exported is not None:
+            things.exported(user)
     return stream(pieces_of(user))
 
 
@@ -45,16 +39,11 @@ def pieces_of(user: User) -> Iterator[bytes]:
     yield from packer.add(form.ACCOUNT, _json(facts.account(user)))
     yield from packer.add(form.SETTINGS, _json(facts.settings(user)))
     yield from packer.add(form.JOBS, facts.jobs(user))
-    for corpus in _each(Corpus.objects.filter(owner=user)):
-        yield from _corpus(packer, corpus)
-    for model in _each(TrainedModel.objects.filter(owner=user).select_related("owner", "corpus", "parent")):
-        yield from _bot(packer, model, left_out)
-    yield from packer.add(form.GENERATIONS, written.generations(user))
-    yield from packer.add(form.KEPT, written.kept(user))
-    yield from packer.add(form.GAMES, written.games(user))
-    yield from packer.add(form.SEARCHES, written.searches(user))
-    yield from packer.add(form.REPORTS, written.reports(user))
-    yield from packer.add(form.PROPOSALS, publishing.proposals(user))
+    for things in parts.THINGS:
+        for row in things.rows(user).order_by("created_at", "pk"):
+            yield from _thing(packer, things, row, left_out)
+    for rows in parts.ROWS:
+        yield from packer.add(rows.file, rows.lines(user))
     manifest = Manifest(
         format=form.FORMAT,
         version=form.VERSION,
@@ -68,30 +57,16 @@ def pieces_of(user: User) -> Iterator[bytes]:
     yield from packer.close()
 
 
-def _each(rows: Any) -> list[Any]:
-    """Return the rows, oldest first. A limit keeps them few."""
-    return list(rows.order_by("created_at", "pk"))
-
-
-def _corpus(packer: Packer, corpus: Corpus) -> Iterator[bytes]:
-    yield from packer.add(place_of(form.CORPORA, corpus.pk, form.CORPUS), _json(moving.describe(corpus)))
-    yield from packer.add(place_of(form.CORPORA, corpus.pk, form.POSTS), export.pieces_of(corpus))
-
-
-def _bot(packer: Packer, model: TrainedModel, left_out: list[LeftOut]) -> Iterator[bytes]:
-    yield from packer.add(place_of(form.BOTS, model.pk, form.BOT), _json(bots.describe(model)))
-    name = place_of(form.BOTS, model.pk, form.MODEL)
+def _thing(packer: Packer, things: parts.Things, row: Any, left_out: list[LeftOut]) -> Iterator[bytes]:
+    description = place_of(things.folder, row.pk, things.description)
+    yield from packer.add(description, _json(things.describe(row)))
+    name = place_of(things.folder, row.pk, things.content)
     try:
-        file = bots.packed(model)
-    except CheckpointError as error:
-        left_out.append(LeftOut(name=name, why=translated(error)))
+        content = things.pieces(row)
+    except parts.CantMove as error:
+        left_out.append(LeftOut(name=name, why=translated(error.why)))
         return
-    with file:
-        yield from packer.add(name, _blocks(file), is_packed=True)
-
-
-def _blocks(file: IO[bytes]) -> Iterator[bytes]:
-    return iter(partial(file.read, _CHUNK), b"")
+    yield from packer.add(name, content, is_packed=things.is_packed)
 
 
 def _json(values: Any) -> Iterable[bytes]:

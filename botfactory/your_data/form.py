@@ -16,19 +16,6 @@ MANIFEST: Final = "manifest.json"
 ACCOUNT: Final = "account.json"
 SETTINGS: Final = "settings.json"
 JOBS: Final = "jobs.jsonl"
-GENERATIONS: Final = "generations.jsonl"
-KEPT: Final = "kept.jsonl"
-GAMES: Final = "games.jsonl"
-SEARCHES: Final = "searches.jsonl"
-REPORTS: Final = "reports.jsonl"
-PROPOSALS: Final = "proposals.jsonl"
-#: The folders of corpora and bots. In each is a folder for each thing, named by its id.
-CORPORA: Final = "corpora"
-BOTS: Final = "bots"
-CORPUS: Final = "corpus.json"
-POSTS: Final = "posts.jsonl"
-BOT: Final = "bot.json"
-MODEL: Final = "bot.zip"
 
 #: What an import reads at most, in bytes: the manifest, a description, a line of a .jsonl file.
 MAX_MANIFEST: Final = 8_000_000

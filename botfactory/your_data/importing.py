@@ -19,7 +19,7 @@ from botfactory.jobs.handle import STAGED, discard_work_dir, work_dir
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.words.translatable import Sentence, mark
-from botfactory.your_data import form
+from botfactory.your_data import parts
 from botfactory.your_data.errors import ImportRefused
 from botfactory.your_data.form import place_of
 from botfactory.your_data.unpacking import Archive
@@ -64,11 +64,8 @@ def submit(*, owner: User, file: IO[bytes], language: str = "", site: str = "", 
 def needs(job: Job) -> Mapping[str, int]:
     """Return what the import will use of its owner's limits. For JobKind."""
     arguments = job.arguments
-    return {
-        "corpora": len(arguments["corpora"]),
-        "models": len(arguments["bots"]),
-        "stored_mb": limits.megabytes(arguments["bytes"]),
-    }
+    counts = {things.limit: len(arguments[things.folder]) for things in parts.THINGS}
+    return counts | {"stored_mb": limits.megabytes(arguments["bytes"])}
 
 
 def number_in(job: Job, number: uuid.UUID) -> uuid.UUID:
@@ -77,18 +74,16 @@ def number_in(job: Job, number: uuid.UUID) -> uuid.UUID:
 
 
 def _contents(archive: Archive) -> dict[str, Any]:
-    corpora, bots = archive.things(form.CORPORA), archive.things(form.BOTS)
-    posts = [place_of(form.CORPORA, number, form.POSTS) for number in corpora]
-    missing = next((name for name in posts if name not in archive), None)
-    if missing is not None:
-        raise ImportRefused(
-            mark("%(file)s is missing from the ZIP. Download it again from the other Bot Factory."), file=missing
-        )
-    # Without its files, which the other Bot Factory couldn't read, a bot takes no room.
-    models = [name for number in bots if (name := place_of(form.BOTS, number, form.MODEL)) in archive]
-    written = [name for name in (form.GENERATIONS, form.KEPT) if name in archive]
-    return {
-        "corpora": [str(number) for number in corpora],
-        "bots": [str(number) for number in bots],
-        "bytes": sum(archive.size(name) for name in (*posts, *models, *written)),
-    }
+    contents: dict[str, Any] = {}
+    names = [rows.file for rows, _restore in parts.restorable()]
+    for things in parts.THINGS:
+        numbers = archive.things(things.folder, things.description)
+        contents[things.folder] = [str(number) for number in numbers]
+        files = [place_of(things.folder, number, things.content) for number in numbers]
+        missing = next((name for name in files if name not in archive), None)
+        if missing is not None and things.needs_content:
+            raise ImportRefused(
+                mark("%(file)s is missing from the ZIP. Download it again from the other Bot Factory."), file=missing
+            )
+        names += files
+    return contents | {"bytes": sum(archive.size(name) for name in names if name in archive)}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -20,15 +19,11 @@ from botfactory.jobs.kinds import JobKind
 from botfactory.jobs.models import Job
 from botfactory.words.translatable import Sentence, mark
 from botfactory.words.translation import restored, stored
-from botfactory.your_data import form, importing
+from botfactory.your_data import form, importing, parts
 from botfactory.your_data.errors import ImportRefused
 from botfactory.your_data.form import place_of
+from botfactory.your_data.parts import CantMove, Import, Things
 from botfactory.your_data.unpacking import Archive
-from models_app.bots import files
-from models_app.moving import bots, restoring
-from tweets.corpora import moving
-from tweets.corpora.errors import CorpusError
-from tweets.models import Corpus
 
 #: Seconds between two updates of the progress.
 _TELL_SECONDS: Final = 0.4
@@ -55,51 +50,45 @@ class _Run:
 
     def __init__(self, handle: JobHandle, archive: Archive) -> None:
         self.handle, self.archive = handle, archive
-        self.numbers = partial(importing.number_in, handle.job)
-        #: What was restored, by the ids that it has in the ZIP.
-        self.corpora: dict[uuid.UUID, Corpus] = {}
+        numbers = partial(importing.number_in, handle.job)
+        self.part = Import(handle.job, archive, handle.work_dir, handle.fenced, handle.check, numbers)
         self.left_out: list[dict[str, Any]] = []
         self.told = 0.0
 
     def check(self) -> None:
         """Compare everything with the manifest, and read all descriptions. Raises ImportRefused."""
         self.archive.check(lambda share: self._tell(mark("Checking the ZIP"), share * _CHECK_SHARE))
-        for folder, name in ((form.CORPORA, form.CORPUS), (form.BOTS, form.BOT)):
-            for number in self.archive.things(folder):
-                self.archive.described(place_of(folder, number, name))
-        for name in (form.GENERATIONS, form.KEPT):
-            for _line in self._lines(name):
+        for things, number in self._things():
+            self.archive.described(place_of(things.folder, number, things.description))
+        for rows, _restore in parts.restorable():
+            for _line in self._lines(rows.file):
                 pass
         self._settings()
 
     def restore(self) -> dict[str, Any]:
-        corpora, models = self.archive.things(form.CORPORA), self.archive.things(form.BOTS)
-        whole = len(corpora) + len(models) + 1
-        result: dict[str, Any] = {"corpora": [], "models": []}
-        for step, number in enumerate((*corpora, *models)):
-            self._tell(mark("Restoring posts and bots"), _CHECK_SHARE + (1 - _CHECK_SHARE) * step / whole, now=True)
+        found = self._things()
+        result: dict[str, Any] = {things.limit: [] for things in parts.THINGS}
+        for step, (things, number) in enumerate(found):
+            fraction = _CHECK_SHARE + (1 - _CHECK_SHARE) * step / (len(found) + 1)
+            self._tell(mark("Restoring posts and bots"), fraction, now=True)
             self.handle.check()
-            if step < len(corpora):
-                self._corpus(number, result["corpora"])
-            else:
-                self._bot(number, result["models"])
+            self._thing(things, number, result[things.limit])
         self._tell(mark("Restoring what the bots wrote"), 0.98, now=True)
-        owner, fenced = self.handle.job.owner, self.handle.fenced
-        lines, numbers = self._lines, self.numbers
-        written = restoring.generations(lines(form.GENERATIONS), owner=owner, numbers=numbers, fenced=fenced)
-        kept = restoring.kept(lines(form.KEPT), owner=owner, numbers=numbers, fenced=fenced)
+        for rows, restore in parts.restorable():
+            done = restore(self._lines(rows.file), self.part)
+            result |= {rows.name: done.restored, f"{rows.name}_left_out": done.left_out}
         mail, arguments = self._settings().mail, self.handle.job.arguments
         place = {"language": arguments.get("language", ""), "site": arguments.get("site", "")}
-        with fenced():
-            has_mail = notifications.restore(owner, **mail.model_dump(), **place)
-        return result | {
-            "generations": written.restored,
-            "generations_left_out": written.left_out,
-            "kept": kept.restored,
-            "kept_left_out": kept.left_out,
-            "mail": has_mail,
-            "left_out": self.left_out,
-        }
+        with self.handle.fenced():
+            has_mail = notifications.restore(self.handle.job.owner, **mail.model_dump(), **place)
+        return result | {"mail": has_mail, "left_out": self.left_out}
+
+    def _things(self) -> list[tuple[Things, uuid.UUID]]:
+        return [
+            (things, number)
+            for things in parts.THINGS
+            for number in self.archive.things(things.folder, things.description)
+        ]
 
     def _lines(self, name: str) -> Iterator[dict[str, Any]]:
         for line in self.archive.lines(name):
@@ -117,60 +106,19 @@ class _Run:
                 mark("%(file)s has values that this Bot Factory can’t read."), file=form.SETTINGS
             ) from error
 
-    def _corpus(self, number: uuid.UUID, into: list[dict[str, Any]]) -> None:
-        values = self.archive.described(place_of(form.CORPORA, number, form.CORPUS))
+    def _thing(self, things: Things, number: uuid.UUID, into: list[dict[str, Any]]) -> None:
+        values = self.archive.described(place_of(things.folder, number, things.description))
+        content = place_of(things.folder, number, things.content)
         try:
-            corpus = moving.restore(
-                moving.read(values),
-                owner=self.handle.job.owner,
-                number=self.numbers(number),
-                numbers=self.numbers,
-                posts=partial(self.archive.lines, place_of(form.CORPORA, number, form.POSTS)),
-                fenced=self.handle.fenced,
-                check=self.handle.check,
-            )
-        except CorpusError as error:
-            self._leave_out(values, error)
+            if content not in self.archive:
+                raise CantMove(Sentence(mark("The other Bot Factory couldn’t read its files.")))
+            restored = things.restore(values, content, self.part)
+        except CantMove as error:
+            name = str(values.get("name", "?"))[:80]
+            self.left_out.append({"name": name, "why": str(error.why), "words": stored(error.why)})
             return
-        self.corpora[number] = corpus
-        into.append({"id": str(corpus.pk), "name": corpus.name, "posts": corpus.posts_found})
-
-    def _bot(self, number: uuid.UUID, into: list[dict[str, Any]]) -> None:
-        values = self.archive.described(place_of(form.BOTS, number, form.BOT))
-        name = place_of(form.BOTS, number, form.MODEL)
-        if name not in self.archive:
-            self._leave_out(values, Sentence(mark("The other Bot Factory couldn’t read its files.")))
-            return
-        try:
-            facts = bots.read(values)
-            of_archive = facts.corpus is not None and str(facts.corpus) in self.handle.job.arguments["corpora"]
-            if of_archive and facts.corpus not in self.corpora:
-                self._leave_out(values, Sentence(mark("The posts that it learned from were left out.")))
-                return
-            if self.archive.size(name) > bots.LARGEST:
-                self._leave_out(values, Sentence(mark("It’s too large.")))
-                return
-            with tempfile.NamedTemporaryFile(dir=self.handle.work_dir, suffix=".zip") as file:
-                self.archive.copy(name, file.file)
-                file.flush()
-                model = bots.restore(
-                    facts,
-                    job=self.handle.job,
-                    number=self.numbers(number),
-                    numbers=self.numbers,
-                    file=Path(file.name),
-                    corpus=self.corpora.get(facts.corpus) if facts.corpus is not None else None,
-                    fenced=self.handle.fenced,
-                )
-        except bots.REFUSALS as error:
-            self._leave_out(values, error)
-            return
-        into.append({"id": str(model.pk), "name": model.name})
-
-    def _leave_out(self, values: Mapping[str, Any], why: object) -> None:
-        name = str(values.get("name", "?"))[:80]
-        said = why.args[0] if isinstance(why, CorpusError) else why
-        self.left_out.append({"name": name, "why": str(said), "words": stored(said)})
+        self.part.restored[number] = restored
+        into.append(things.shown(restored))
 
     def _tell(self, message: str, fraction: float, *, now: bool = False) -> None:
         self.handle.check()
@@ -180,14 +128,20 @@ class _Run:
 
 
 def ended(job: Job) -> None:
-    """Mark corpora of an unsuccessful import that aren't complete as failed. For JobKind."""
-    moving.give_up(importing.number_in(job, uuid.UUID(number)) for number in job.arguments["corpora"])
+    """Let the apps give up what an unsuccessful import hasn't completed. For JobKind."""
+    for things in parts.THINGS:
+        if things.give_up is not None:
+            things.give_up(_new_numbers(job, things))
 
 
 def left_by(job: Job) -> list[Path]:
-    """Return the folders in which killed attempts were restoring bots, which hold what these learned. For JobKind."""
-    numbers = [importing.number_in(job, uuid.UUID(number)) for number in job.arguments["bots"]]
-    return files.attempts_at(numbers, f"users/{job.owner_id}")
+    """Return the folders in which killed attempts were restoring things. For JobKind."""
+    made = [things.left_by(job, _new_numbers(job, things)) for things in parts.THINGS if things.left_by is not None]
+    return [folder for folders in made for folder in folders]
+
+
+def _new_numbers(job: Job, things: Things) -> list[uuid.UUID]:
+    return [importing.number_in(job, uuid.UUID(number)) for number in job.arguments[things.folder]]
 
 
 def page_context(job: Job) -> dict[str, Any]:

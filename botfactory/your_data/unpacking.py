@@ -15,11 +15,11 @@ from typing import IO, Any, Final, Self
 from pydantic import ValidationError
 
 from botfactory.files.untrusted import json_of
+from botfactory.files.zip_files import BadZip, Member, ZipFolder
 from botfactory.words.translatable import mark
 from botfactory.your_data import form
 from botfactory.your_data.errors import ImportRefused
 from botfactory.your_data.form import File, Head, Manifest, place_of
-from tweets.sources.reading.zip_files import BadZip, Member, ZipFolder
 
 _BLOCK: Final = 1 << 16
 #: How many files a ZIP may have beside those of the manifest. Systems add some when they pack it again.
@@ -28,11 +28,6 @@ _OTHERS: Final = 1_000
 _MAX_RATIO: Final = 100
 _MAX_UNPACKED: Final = 200_000_000_000
 _UUID: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-#: The description of a thing: folder -> its name, with the id as its group.
-_THINGS: Final = {
-    folder: re.compile(place_of(folder, f"({_UUID})", re.escape(name)))
-    for folder, name in ((form.CORPORA, form.CORPUS), (form.BOTS, form.BOT))
-}
 _DAMAGED: Final = mark("This isn’t a ZIP, or it’s damaged. Download it again from the other Bot Factory.")
 _NOT_OURS: Final = mark(
     "This ZIP doesn’t contain the data of a Bot Factory account. Choose the file from “Download all my data”."
@@ -71,9 +66,10 @@ class Archive:
         """Return the bytes of a file that is listed."""
         return self._files[name].size
 
-    def things(self, folder: str) -> list[uuid.UUID]:
-        """Return the ids of the corpora or bots, in the order of the manifest."""
-        found = (_THINGS[folder].fullmatch(file.name) for file in self.manifest.files)
+    def things(self, folder: str, description: str) -> list[uuid.UUID]:
+        """Return the ids of the things in a folder that have a description, in the order of the manifest."""
+        pattern = re.compile(place_of(folder, f"({_UUID})", re.escape(description)))
+        found = (pattern.fullmatch(file.name) for file in self.manifest.files)
         return [uuid.UUID(match[1]) for match in found if match]
 
     def check(self, progress: Callable[[float], None]) -> None:

@@ -11,11 +11,11 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
 
+from botfactory.files.zip_files import BadZip, Member, ZipFolder
 from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError, Said, mark
 from models_app.ml.networks.registry import Network, config_of, kind_of
 from models_app.ml.vocabulary import is_loaded, read, vocabulary_of
-from tweets.sources.reading.zip_files import BadZip, Member, ZipFolder
 
 LARGEST_MB: Final = 512
 _LARGEST_CONFIG: Final = 1_000_000

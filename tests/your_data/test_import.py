@@ -26,12 +26,12 @@ from models_app.bases import services as bases
 from models_app.bots import guards, loading
 from models_app.bots.rows import TrainedModel
 from models_app.ml.config import SamplingConfig
-from models_app.moving import restoring
 from models_app.sharing import tags
 from models_app.writing import generations
 from models_app.writing.keeping.rows import KeptPost
 from models_app.writing.playing.rows import Game
 from models_app.writing.rows import Generation
+from models_app.your_data import restoring
 from tests.conftest import signed_in
 from tests.models_app.conftest import few_posts_on_report_cards, import_posts, registered, train, untrained
 from tests.your_data.test_export import files_of, lines

@@ -23,16 +23,17 @@ from botfactory.your_data import importing
 from models_app.bots import files as model_files
 from models_app.bots import registry
 from models_app.bots.rows import TrainedModel
-from models_app.moving import bots, restoring
 from models_app.sharing import tags
 from models_app.writing.keeping.rows import KeptPost
 from models_app.writing.rows import Generation
+from models_app.your_data import bots, restoring
 from tests.conftest import signed_in
 from tests.your_data.zips import Files, imported, zipped
 from tests.your_data.zips import files as files
 from tweets.cleaning import CleaningRules
-from tweets.corpora import deletion, idle, moving
+from tweets.corpora import deletion, idle
 from tweets.corpora import services as corpora
+from tweets.corpora import your_data as moving
 from tweets.corpora.clean_corpus import clean
 from tweets.models import Corpus
 

@@ -35,10 +35,10 @@ from models_app.bots.base_files import BadArchive
 from models_app.bots.rows import Tier, TrainedModel
 from models_app.ml.networks.llama.pretrained import PretrainedError
 from models_app.ml.training.adapters.memory import WRITER
-from models_app.moving import bots as moving
-from models_app.moving import restoring
-from models_app.moving import written as exported
 from models_app.writing.rows import Generation
+from models_app.your_data import bots as moving
+from models_app.your_data import restoring
+from models_app.your_data import written as exported
 from tests.conftest import signed_in
 from tests.models_app import tiny_llama
 from tests.models_app.bots.test_base_archive import zipped

@@ -27,7 +27,7 @@ from models_app.ml import checkpoint
 from models_app.ml.networks.registry import small_network
 from models_app.ml.vocabulary import registry as vocabularies
 from models_app.ml.vocabulary.learning import learned
-from models_app.moving import bots
+from models_app.your_data import bots
 from tests.conftest import signed_in
 from tests.ml.conftest import TINY_TOKENS, TOKENS, random_checkpoint
 from tests.product import save_small_base

@@ -18,9 +18,9 @@ from models_app.bots import guards, loading
 from models_app.bots.files import FINGERPRINTS
 from models_app.bots.rows import Tier, TrainedModel
 from models_app.ml import wire
-from models_app.moving import bots
 from models_app.sharing import rights as sharing
 from models_app.sharing.rights import OF_GUESTS, OF_PASSERS_BY, Right
+from models_app.your_data import bots
 from tests.conftest import signed_in
 from tests.models_app.conftest import untrained
 from tests.models_app.shared_bot import make_bot

@@ -17,10 +17,10 @@ from models_app.bots import files, loading, versions
 from models_app.bots.rows import BaseChange, TrainedModel
 from models_app.ml.config import MAX_TOP_K
 from models_app.ml.sampling.sampler import Sampler
-from models_app.moving import bots
 from models_app.sharing import rights
 from models_app.training import planning
 from models_app.writing.rows import Generation
+from models_app.your_data import bots
 from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
 from tests.rest.helpers import Program

@@ -23,9 +23,9 @@ from models_app.ml import checkpoint
 from models_app.ml.config import SamplingConfig
 from models_app.ml.training import prebuilt
 from models_app.ml.training.adapters import trainer
-from models_app.moving import bots
 from models_app.training import evaluating, planning, report_cards
 from models_app.writing import generations
+from models_app.your_data import bots
 from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
 from tweets.models import Corpus, Post

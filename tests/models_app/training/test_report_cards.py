@@ -31,11 +31,11 @@ from models_app.ml.evaluation.report_card import Copied, ReportCard
 from models_app.ml.networks.registry import products_per_symbol, small_network
 from models_app.ml.training import dataset, prebuilt
 from models_app.ml.training.learner import Learner
-from models_app.moving import bots as moving
 from models_app.sharing import rights as sharing
 from models_app.training import estimates, fine_tune_job, planning, report_cards
 from models_app.training.rows import TrainingMachine
 from models_app.writing import generations
+from models_app.your_data import bots as moving
 from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts, train
 from tweets.corpora import learning

@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
+from botfactory.files.zip_files import Member, ZipFolder
 from tests.fakes import archives
 from tests.fakes.posts import make_long_post, make_posts
 from tests.tweets.sources.helpers import DATA, assert_resumes_everywhere, needs_data, posts_of
 from tweets.sources import Post, SourceSettings, open_source
 from tweets.sources.base import BadFile, FileTooLarge, NoPosts
-from tweets.sources.reading.zip_files import Member, ZipFolder
 
 SETTINGS = SourceSettings(page_size=7)
 TEXTS = make_posts(30, seed=9)

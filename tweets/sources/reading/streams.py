@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Protocol
 
+from botfactory.files.zip_files import BadZip
 from botfactory.words.translatable import mark
 from tweets.sources.base import BadFile, FileTooLarge
-from tweets.sources.reading.zip_files import BadZip
 
 CHUNK = 1 << 16
 LONGEST_LINE = 1_000_000  # characters

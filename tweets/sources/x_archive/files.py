@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from botfactory.files.zip_files import BadZip, Member, ZipFolder
 from botfactory.words.translatable import Sentence, mark
 from tweets.sources.base import BadFile, FileTooLarge
 from tweets.sources.reading.streams import CHUNK, Counted
-from tweets.sources.reading.zip_files import BadZip, Member, ZipFolder
 
 _MODERN = re.compile(r"(?P<root>(?:[^/]+/)*?)(?:data/)?tweets?(?:-part\d{1,6})?\.js\Z")
 _GRAILBIRD = re.compile(r"(?P<root>(?:[^/]+/)*?)data/js/tweets/\d{4}_\d{2}\.js\Z")

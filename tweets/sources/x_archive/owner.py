@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from botfactory.files.zip_files import BadZip, Member, ZipFolder
 from tweets.sources.base import SourceError
-from tweets.sources.reading.zip_files import BadZip, Member, ZipFolder
 from tweets.sources.x.handles import parse
 from tweets.sources.x_archive.files import open_member
 

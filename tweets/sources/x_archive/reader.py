@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from botfactory.files.zip_files import BadZip, ZipFolder
 from botfactory.words.translatable import Sentence, mark
 from tweets.sources.base import BadFile, NoPosts, Page, Post, SourceSettings, storable
 from tweets.sources.reading import json_stream, tables
 from tweets.sources.reading.paging import in_pages
 from tweets.sources.reading.records import post_of, text_of, unescaped
 from tweets.sources.reading.streams import CHUNK, LONGEST_LINE, lines, open_bytes
-from tweets.sources.reading.zip_files import BadZip, ZipFolder
 from tweets.sources.x_archive.files import PostFile, open_member, post_files
 from tweets.sources.x_archive.notes import Notes
 from tweets.sources.x_archive.owner import owner_of_archive

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import IO, Annotated, Any, Final
 
@@ -14,7 +15,10 @@ from pydantic import AliasChoices, Field, JsonValue, StringConstraints, Validati
 
 from botfactory.accounts.models import User
 from botfactory.files.untrusted import Facts, MadeAt
+from botfactory.files.zip_files import BadZip, Member, ZipFolder
 from botfactory.jobs.models import Job
+from botfactory.words.translatable import Sentence
+from botfactory.your_data.parts import CantMove, Import, Things
 from models_app import downloads
 from models_app.bots import ancestry, files, pretrained, registry
 from models_app.bots import base_files as base_archive
@@ -26,13 +30,12 @@ from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.sampling.context import CHARACTERS
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.state_file import StateError
-from models_app.moving.bases import meant, usable_by_all
 from models_app.sharing import tags
 from models_app.sharing.rows import LONGEST_TAG
+from models_app.your_data.bases import meant, usable_by_all
 from tweets.corpora import idle
 from tweets.corpora.errors import CorpusGone, OptedOut
 from tweets.models import Corpus
-from tweets.sources.reading.zip_files import BadZip, Member, ZipFolder
 
 #: The largest ZIP of a bot, in bytes, and the most files in it.
 LARGEST: Final = base_archive.LARGEST_MB * 1_000_000
@@ -40,6 +43,7 @@ _MAX_FILES: Final = 20
 #: The largest context in bytes: each character takes at most 12 as an escape, each post 4 more, and the brackets 2.
 _MAX_CONTEXT_BYTES: Final = 16 * CHARACTERS + 2
 _BLOCK: Final = 1 << 16
+_PIECE: Final = 1 << 18
 
 
 class BadBot(Said):
@@ -208,6 +212,18 @@ def packed(model: TrainedModel) -> IO[bytes]:
     return file
 
 
+def _pieces(model: TrainedModel) -> Iterator[bytes]:
+    try:
+        return _blocks(packed(model))
+    except CheckpointError as error:
+        raise CantMove(error) from error
+
+
+def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        yield from iter(partial(file.read, _PIECE), b"")
+
+
 def read(values: Mapping[str, Any]) -> BotFacts:
     """Return the description of a bot. Raises BadBot."""
     try:
@@ -217,6 +233,32 @@ def read(values: Mapping[str, Any]) -> BotFacts:
     if not isinstance(facts.training.get("seed", 0), int):
         raise BadBot(mark("This version can’t read its description."))
     return facts
+
+
+def _restore(values: Mapping[str, Any], content: str, run: Import) -> TrainedModel:
+    try:
+        facts = read(values)
+        corpus = run.restored.get(facts.corpus) if facts.corpus is not None else None
+        if corpus is None and str(facts.corpus) in run.job.arguments["corpora"]:
+            raise CantMove(Sentence(mark("The posts that it learned from were left out.")))
+        if run.archive.size(content) > LARGEST:
+            raise CantMove(Sentence(mark("It’s too large.")))
+        with tempfile.NamedTemporaryFile(dir=run.work_dir, suffix=".zip") as file:
+            run.archive.copy(content, file.file)
+            file.flush()
+            return restore(
+                facts,
+                job=run.job,
+                number=run.numbers(facts.id),
+                numbers=run.numbers,
+                file=Path(file.name),
+                corpus=corpus,
+                fenced=run.fenced,
+            )
+    except OptedOut as error:
+        raise CantMove(error.args[0]) from error
+    except REFUSALS as error:
+        raise CantMove(error) from error
 
 
 def restore(
@@ -381,3 +423,18 @@ def _write(folder: ZipFolder, member: Member, target: Path) -> None:
     with target.open("wb") as out:
         while block := reader.read(_BLOCK):
             out.write(block)
+
+
+BOTS: Final = Things(
+    folder="bots",
+    description="bot.json",
+    content="bot.zip",
+    limit="models",
+    rows=lambda user: TrainedModel.objects.filter(owner=user).select_related("owner", "corpus", "parent"),
+    describe=describe,
+    pieces=_pieces,
+    restore=_restore,
+    shown=lambda model: {"id": str(model.pk), "name": model.name},
+    is_packed=True,
+    left_by=lambda job, numbers: files.attempts_at(numbers, f"users/{job.owner_id}"),
+)

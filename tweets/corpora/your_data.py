@@ -17,9 +17,10 @@ from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
 from botfactory.words.plurals import on_one_line
 from botfactory.words.translatable import mark
+from botfactory.your_data.parts import CantMove, Import, Things
 from tweets.cleaning import CleaningRules
 from tweets.cleaning.rules import RulesError
-from tweets.corpora import audit, idle, services, whose
+from tweets.corpora import audit, export, idle, services, whose
 from tweets.corpora.clean_corpus import clean
 from tweets.corpora.errors import AccountNeeded, BadHandle, CorpusError
 from tweets.corpora.rows import insert
@@ -124,6 +125,22 @@ def read(values: Mapping[str, Any]) -> CorpusFacts:
     if is_network(facts.source):
         _require_account(facts)
     return facts
+
+
+def _restore(values: Mapping[str, Any], content: str, run: Import) -> Corpus:
+    try:
+        facts = read(values)
+        return restore(
+            facts,
+            owner=run.job.owner,
+            number=run.numbers(facts.id),
+            numbers=run.numbers,
+            posts=partial(run.archive.lines, content),
+            fenced=run.fenced,
+            check=run.check,
+        )
+    except CorpusError as error:
+        raise CantMove(error.args[0]) from error
 
 
 def restore(
@@ -253,3 +270,23 @@ def _chunks(lines: Iterable[Mapping[str, Any]]) -> Iterator[list[PostFacts]]:
 def _post(facts: PostFacts) -> base.Post:
     marks = (facts.is_repost, facts.is_reply, facts.is_quote, facts.has_warning)
     return base.Post(facts.id, facts.text, facts.created_at, *marks)
+
+
+def _exported(user: User) -> None:
+    audit.record(AuditEntry.Action.EXPORT, by=user, about=f"account {user.get_username()}")
+
+
+CORPORA: Final = Things(
+    folder="corpora",
+    description="corpus.json",
+    content="posts.jsonl",
+    limit="corpora",
+    rows=lambda user: Corpus.objects.filter(owner=user),
+    describe=describe,
+    pieces=export.pieces_of,
+    restore=_restore,
+    shown=lambda corpus: {"id": str(corpus.pk), "name": corpus.name, "posts": corpus.posts_found},
+    needs_content=True,
+    exported=_exported,
+    give_up=give_up,
+)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from botfactory.files.zip_files import BadZip, Member, ZipFolder
 from tests.fakes.archives import write_large
-from tweets.sources.reading.zip_files import BadZip, Member, ZipFolder
 
 NAMES = st.text(st.characters(exclude_characters="/\\\x00", exclude_categories=["Cs"]), min_size=1, max_size=20)
 FOLDERS = st.dictionaries(NAMES, st.tuples(st.binary(max_size=3000), st.booleans()), max_size=6)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -13,15 +12,16 @@ from pydantic import Field, JsonValue, ValidationError
 from botfactory.accounts.models import User
 from botfactory.files.chunks import batches
 from botfactory.files.untrusted import Facts, MadeAt
+from botfactory.your_data.parts import Restored
 from models_app.bots.files import Fence
 from models_app.bots.rows import TrainedModel
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import BadSetting
 from models_app.ml.sampling.outcome import Refused
-from models_app.moving.bases import meant, usable_by_all
 from models_app.writing.keeping.rows import KeptPost
 from models_app.writing.keeping.services import LONGEST, MAX_KEPT
 from models_app.writing.rows import Generation
+from models_app.your_data.bases import meant, usable_by_all
 
 Row = TypeVar("Row", bound=Model)
 
@@ -32,14 +32,6 @@ CHUNK: Final = 200
 _LONGEST_POST: Final = 100_000
 #: What a person has generated is restored up to this many generations, with those that are there already.
 MAX_GENERATIONS: Final = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """How many rows were restored, and how many weren't, because their bot isn't here or they are invalid."""
-
-    restored: int
-    left_out: int
 
 
 class GenerationFacts(Facts):
