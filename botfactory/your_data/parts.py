@@ -1,4 +1,4 @@
-"""The parts of a person's ZIP. Each app registers its own in AppConfig.ready, so this package knows no posts or bots."""
+"""The parts of a person's ZIP. Each app registers its own in AppConfig.ready, so nothing here knows posts or bots."""
 
 from __future__ import annotations
 
