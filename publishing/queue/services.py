@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -386,19 +386,18 @@ def recall_all(model: TrainedModel) -> int:
 def send_again(publication: Publication) -> None:
     """Send now what failed or was missed. It keeps its key, so a late first copy doesn't become a second.
 
-    Raises NotNow.
+    If nobody knows whether an earlier try still arrived, the network is asked first. Raises NotNow.
     """
     now = timezone.now()
-    fresh: dict[str, Any] = {
-        "attempts": F("attempts") + 1,
-        "began_at": None,
-        "text": "",
-        "error": "",
-        "error_words": {},
-    }
+    again: dict[str, Any] = {"attempts": F("attempts") + 1, "again_at": now, "error": "", "error_words": {}}
+    fresh: dict[str, Any] = {"began_at": None, "text": "", "next_at": None}
     rows = Publication.objects.filter(pk=publication.pk, state__in=(_State.FAILED, _State.MISSED))
+    tried = rows.filter(Q(state=_State.MISSED) | Q(began_at__lt=F("tried_at"))).exclude(began_at=None)
     with transaction.atomic():
-        if not rows.update(state=_State.WAITING, again_at=now, next_at=None, **fresh):
+        if not (
+            tried.update(state=_State.UNKNOWN, next_at=now, **again)
+            or rows.update(state=_State.WAITING, **again, **fresh)
+        ):
             raise NotNow(_("Only a post that failed or was missed can be sent again."))
         transaction.on_commit(sender.ring)
 

@@ -51,7 +51,9 @@ LATEST: Final = timedelta(minutes=60)
 #: A sender that hasn't written its result after this time is presumed dead, wherever it ran. A try takes far less.
 LEASE: Final = timedelta(minutes=5)
 #: Pauses before the network is asked again, and before something that certainly wasn't sent is tried again.
-_PAUSES: Final = tuple(timedelta(seconds=seconds) for seconds in (10, 30, 120, 600, 1800, 3600))
+_PAUSES: Final = tuple(timedelta(seconds=seconds) for seconds in (10, 30, 120, 300, 1800, 3600))
+#: The longest of them while the post may still be sent: however often it was tried, there's time for another try.
+_LONGEST_IN_TIME: Final = timedelta(minutes=5)
 #: A post that isn't there so soon after a try may still appear.
 _SETTLED: Final = timedelta(minutes=2)
 
@@ -154,9 +156,8 @@ def attempt(publication: Publication) -> Publication:
         # Nobody knows how far it came, so the network is asked.
         logger.exception("publication %s: an attempt broke off", publication.pk)
         changed = _unclear(publication, mark("Something went wrong on our side. We’re asking the network."))
-    mine = Publication.objects.filter(pk=publication.pk, attempts=publication.attempts, state=publication.state)
     with transaction.atomic():
-        if mine.update(sender="", **changed):
+        if changed and _mine(publication).update(sender="", **changed):
             publication.refresh_from_db()
             if "state" in changed:
                 notices.note(publication)
@@ -165,8 +166,19 @@ def attempt(publication: Publication) -> Publication:
     return publication
 
 
+def _mine(publication: Publication) -> QuerySet[Publication]:
+    """Return the row, unless another sender has taken over."""
+    return Publication.objects.filter(pk=publication.pk, attempts=publication.attempts, state=publication.state)
+
+
+def _renewed(publication: Publication) -> bool:
+    """Return whether the row is still this sender's. The machine may have slept since it was claimed."""
+    now = timezone.now()
+    return bool(_mine(publication).filter(next_at__gt=now).update(next_at=now + LEASE))
+
+
 def _sent(publication: Publication) -> dict[str, Any]:
-    """Send the post once; return what to write into the row."""
+    """Send the post once; return what to write into the row, nothing if another sender has taken over."""
     model = publication.proposal.queue.model
     try:
         # Both, because a label makes a copy less of one.
@@ -194,6 +206,8 @@ def _sent(publication: Publication) -> dict[str, Any]:
     # Somebody may have stopped it since it was claimed.
     if not _working_accounts().filter(pk=account.pk).exists():
         return {"state": _State.WAITING, "next_at": None, **_untried(publication)}
+    if not _renewed(publication):
+        return {}
     try:
         return _posted(poster.publish(outgoing(publication)))
     except LoggedOut as error:
@@ -337,7 +351,8 @@ def _said(said: object) -> dict[str, Any]:
 
 
 def _pause_of(publication: Publication) -> timedelta:
-    return _PAUSES[min(publication.attempts - 1, len(_PAUSES) - 1)]
+    pause = _PAUSES[min(publication.attempts - 1, len(_PAUSES) - 1)]
+    return pause if _is_late(publication, timezone.now()) else min(pause, _LONGEST_IN_TIME)
 
 
 def _is_late(publication: Publication, now: datetime) -> bool:

@@ -43,7 +43,8 @@ class FaultyLine(FakeServer):
         self.count = 0
         self.came: Counter[str] = Counter()
         self.kill: Callable[[], None] = lambda: None
-        self._way = httpx.Client(base_url=target, timeout=30)
+        # A kept connection may be closed by the other side just when it's used again.
+        self._way = httpx.Client(base_url=target, timeout=30, limits=httpx.Limits(max_keepalive_connections=0))
 
     def answer(self, path: str, query: dict[str, str], headers: Any) -> Answer:
         raise NotImplementedError("it passes requests on")

@@ -67,6 +67,26 @@ def test_without_an_answer_the_network_is_asked_and_the_post_appears_once(
     assert len(server.posts) == 1  # type: ignore[attr-defined]
 
 
+def test_however_often_it_fails_a_post_is_looked_for_in_time(
+    model: TrainedModel, queue: Queue, fediverse: Account, mastodon: Mastodon
+) -> None:
+    row = due(model)
+    for _ in range(12):
+        mastodon.faults = ["502"]
+        again()
+        send_all()
+        row.refresh_from_db()
+        assert row.next_at is not None and row.next_at <= timezone.now() + timedelta(minutes=5)
+    assert row.state == "unknown" and mastodon.posts == []
+    # When it's too late anyway, there is no hurry.
+    mastodon.is_down = True
+    make_due(row.proposal, minutes=90)
+    again()
+    send_all()
+    row.refresh_from_db()
+    assert row.state == "unknown" and row.next_at > timezone.now() + timedelta(minutes=50)
+
+
 def test_after_its_hour_a_post_that_mastodon_has_is_found_among_its_posts(
     model: TrainedModel, queue: Queue, fediverse: Account, mastodon: Mastodon
 ) -> None:
@@ -233,6 +253,23 @@ def test_a_sender_that_was_overtaken_writes_nothing(
     pds.faults = ["refused"]
     sender.attempt(claimed)
     assert Publication.objects.get().state == "posted" and len(pds.posts) == 1
+
+
+def test_a_sender_that_slept_until_others_could_take_over_sends_nothing(
+    model: TrainedModel, queue: Queue, fediverse: Account, mastodon: Mastodon
+) -> None:
+    row = due(model)
+    claimed = sender.claim_next()
+    assert claimed is not None
+    # A laptop was closed for hours.
+    Publication.objects.update(next_at=timezone.now() - timedelta(hours=3))
+    make_due(row.proposal, minutes=190)
+    sender.attempt(claimed)
+    assert mastodon.posts == []
+    Publication.objects.update(tried_at=timezone.now() - timedelta(hours=3))
+    send_all()
+    row.refresh_from_db()
+    assert (row.state, mastodon.posts) == ("missed", [])
 
 
 def test_what_is_over_an_hour_late_is_missed_and_not_made_up(
