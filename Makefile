@@ -20,7 +20,7 @@ endif
 # Our own modules are kept compiled, too: each process compiles them otherwise, which takes half a second.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run setup test test-all lint types style screenshots clean
+.PHONY: run setup test test-all lint types style screenshots real clean
 
 run: setup
 	@$(BIN)/python manage.py run --host $(HOST) --port $(PORT)
@@ -55,8 +55,16 @@ style:
 screenshots: .venv/.ready-dev node_modules/.ready
 	$(BIN)/python -m tests.tour
 
+# Bluesky's own server and a mock of Mastodon, for tests/real: 230 MB, and some minutes. Without a prebuilt SQLite, npm
+# compiles one: with the headers of Node in /usr/include, npm_config_nodedir=/usr make real
+real: .venv/.ready-dev
+	@mkdir -p .real && cp tests/real/package.json .real/
+	$(WITH_NODE) npm install --prefix .real --no-package-lock --no-audit --no-fund --loglevel=error
+	$(UV) venv --quiet --allow-existing --python .uv/bin/python .real/venv
+	$(UV) pip install --quiet --python .real/venv mastodon-mock==0.6.1
+
 clean:
-	rm -rf .venv .uv node_modules
+	rm -rf .venv .uv .real node_modules
 
 .uv/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \

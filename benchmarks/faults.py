@@ -45,12 +45,14 @@ _VERBS: Final = ("sings to", "waits for", "argues with", "remembers", "forgives"
 
 @dataclass(frozen=True)
 class Server:
-    """A network with a line to it: what connects an account, and what everybody sees there."""
+    """A network with a line to it: what connects an account, what everybody sees there, and whether
+    others wrote it."""
 
     network: str
     line: Any
     entered: dict[str, str]
     posts: Any
+    is_real: bool
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -70,6 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(*, faults: int, posts: int, seed: int) -> dict[str, Any]:
     """Return what came of the posts."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "botfactory.settings")
     from tests.product import Person, running
 
     chance = random.Random(seed)
@@ -91,7 +94,7 @@ def run(*, faults: int, posts: int, seed: int) -> dict[str, Any]:
         seen = {server.network: Counter(text.partition("\n")[2] for text in server.posts()) for server in servers}
         late = [_moment(row["posted_at"]) - row["due"] for row in rows if row["posted_at"]]
         return {
-            "real_servers": sum(not hasattr(server.line, "is_fake") for server in servers),
+            "real_servers": sum(server.is_real for server in servers),
             "posts": len(texts) * len(servers),
             "faults": came.total(),
             "faults_of": dict(sorted(came.items())),
@@ -116,15 +119,14 @@ def _server(network: str, folder: Path) -> Iterator[Server]:
         if not servers.missing(network):
             place = stack.enter_context({"bluesky": servers.bluesky, "mastodon": servers.mastodon}[network](own))
             line = stack.enter_context(FaultyLine(place.url))
-            yield Server(network, line, {**place.entered, "server": line.url}, place.posts)
+            yield Server(network, line, {**place.entered, "server": line.url}, place.posts, True)
             return
         kinds: dict[str, Any] = {"bluesky": posting_servers.BlueskyPds, "mastodon": posting_servers.Mastodon}
         fake = stack.enter_context(kinds[network]())
         line = stack.enter_context(FaultyLine(fake.url))
-        line.is_fake = True
         logs_in = {"identifier": "bot.test", "password": posting_servers.PASSWORD}
         entered = logs_in if network == "bluesky" else {"token": posting_servers.TOKEN}
-        yield Server(network, line, {**entered, "server": line.url}, lambda: fake.posts)
+        yield Server(network, line, {**entered, "server": line.url}, lambda: fake.posts, False)
 
 
 class _Api:

@@ -19,7 +19,8 @@ from tests.fakes.server import Answer, FakeServer
 #: What happens to a request that publishes: it's accepted and the answer breaks off; it's accepted and answered 502; it
 #: never gets there; the server asks for a pause, refuses the post, or doesn't know the credentials any more.
 #: It may also lead somewhere else.
-Fault = Literal["", "lost answer", "accepted 502", "502", "cut", "429", "refused", "logged out", "moved"]
+#: "late": it gets there just before the next one.
+Fault = Literal["", "lost answer", "accepted 502", "502", "cut", "429", "refused", "logged out", "moved", "late"]
 PASSWORD, TOKEN = "aaaa-bbbb-cccc-dddd", "a-token"
 DID = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"
 
@@ -36,6 +37,7 @@ class PostingServer(FakeServer):
         self.retry_after = "120"
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self._bodies = threading.local()
+        self._late: list[Any] = []
 
     def _serve(self, handler: Any) -> None:
         # `answer` doesn't get the method or the body.
@@ -61,6 +63,9 @@ class PostingServer(FakeServer):
         """Answer a request that publishes. `accept` publishes and returns the answer."""
         with self._lock:
             fault = self.faults.pop(0) if self.faults else ""
+            late, self._late = self._late, [accept] if fault == "late" else []
+        for arrives in late:
+            arrives()
         if fault == "lost answer":
             accepted: Answer = accept()
             accepted.cut = True
@@ -69,7 +74,7 @@ class PostingServer(FakeServer):
             accept()
         if fault in ("502", "accepted 502"):
             return Answer(502, "Bad gateway")
-        if fault == "cut":
+        if fault in ("cut", "late"):
             return Answer(200, {"nothing": "of this arrives"}, cut=True)
         if fault == "429":
             return Answer(429, {"error": "RateLimitExceeded"}, {"Retry-After": self.retry_after})

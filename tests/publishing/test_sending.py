@@ -18,6 +18,7 @@ from publishing.models import Account, Proposal, Publication, Queue
 from publishing.queue import connecting, services
 from publishing.rules import credentials
 from publishing.sending import sender
+from tests.at_once import at_once
 from tests.fakes.posting_servers import PASSWORD, TOKEN, BlueskyPds, Fault, Mastodon, PostingServer
 from tests.publishing.helpers import TEXTS, again, approve, due, make_due, send_all
 
@@ -84,7 +85,7 @@ def test_however_often_it_fails_a_post_is_looked_for_in_time(
     again()
     send_all()
     row.refresh_from_db()
-    assert row.state == "unknown" and row.next_at > timezone.now() + timedelta(minutes=50)
+    assert row.state == "unknown" and row.next_at is not None and row.next_at > timezone.now() + timedelta(minutes=50)
 
 
 def test_after_its_hour_a_post_that_mastodon_has_is_found_among_its_posts(
@@ -225,6 +226,18 @@ def test_bluesky_gets_its_mark_and_keeps_the_rest_of_the_profile(model: TrainedM
     assert profile["labels"]["values"] == [{"val": "bot"}]
 
 
+@pytest.mark.differs
+def test_of_several_senders_at_once_one_takes_a_post(
+    model: TrainedModel, queue: Queue, bluesky: Account, pds: BlueskyPds
+) -> None:
+    row = due(model)
+    taken = [claimed for claimed in at_once(4, sender.claim_next) if claimed is not None]
+    assert [claimed.pk for claimed in taken] == [row.pk]
+    row.refresh_from_db()
+    assert (row.state, row.attempts) == ("sending", 1)
+
+
+@pytest.mark.differs
 def test_what_a_dead_sender_left_is_asked_about_at_once(
     model: TrainedModel, queue: Queue, bluesky: Account, pds: BlueskyPds
 ) -> None:
@@ -241,6 +254,7 @@ def test_what_a_dead_sender_left_is_asked_about_at_once(
     assert row.state == "posted" and len(pds.posts) == 1
 
 
+@pytest.mark.differs
 def test_a_sender_that_was_overtaken_writes_nothing(
     model: TrainedModel, queue: Queue, bluesky: Account, pds: BlueskyPds
 ) -> None:
@@ -255,6 +269,7 @@ def test_a_sender_that_was_overtaken_writes_nothing(
     assert Publication.objects.get().state == "posted" and len(pds.posts) == 1
 
 
+@pytest.mark.differs
 def test_a_sender_that_slept_until_others_could_take_over_sends_nothing(
     model: TrainedModel, queue: Queue, fediverse: Account, mastodon: Mastodon
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from models_app.bots.rows import TrainedModel
 from publishing.models import Account, Publication, Queue
 from publishing.queue import connecting, services
+from publishing.rules import credentials, errors
 from publishing.sending import sender
 from tests.fakes.faulty_line import FaultyLine, LineFault
 from tests.models_app.conftest import base as base
@@ -75,18 +76,24 @@ def test_a_post_appears_once_whatever_the_line_does_and_can_be_recalled(
     sender.poster_of(account).delete(row.remote_id)
 
 
-def test_a_renewed_session_and_wrong_credentials_are_told_apart(
+def test_wrong_credentials_are_told_and_disconnect_nothing(
     model: TrainedModel, account: Account, place: servers.Place, line: FaultyLine
 ) -> None:
-    if account.network == "bluesky":
-        kept = sender.credentials.opened(account.credentials)
-        Account.objects.update(credentials=sender.credentials.sealed({**kept, "access": "used up"}))
-        due(model)
-        send_all()
-        assert Publication.objects.get().state == "posted"
-        services.recall_all(model)
-        send_all()
     secret = "password" if account.network == "bluesky" else "token"
-    with pytest.raises(connecting.NotConnected, match=r"Check both|Copy it again"):
+    with pytest.raises(errors.NotConnected, match=r"Check both|Copy it again"):
         connecting.connect(model, account.network, {**place.entered, "server": line.url, secret: "wrong"})
     assert Account.objects.get().state == "connected"
+
+
+@pytest.mark.parametrize("place", ["bluesky"], indirect=True)
+def test_a_session_that_is_used_up_is_renewed(
+    model: TrainedModel, account: Account, place: servers.Place, line: FaultyLine
+) -> None:
+    kept = credentials.opened(account.credentials)
+    Account.objects.update(credentials=credentials.sealed({**kept, "access": "used up"}))
+    due(model)
+    send_all()
+    assert Publication.objects.get().state == "posted"
+    services.recall_all(model)
+    send_all()
+    assert Publication.objects.get().state == "recalled"
