@@ -40,7 +40,7 @@ COMPLAINTS: Final = (
     (
         "Postiz 1259",
         "Workers die, and posts stay away or disappear.",
-        "test_exactly_once.py::test_a_worker_that_is_killed_while_it_sends_loses_no_post_and_sends_none_twice",
+        "test_exactly_once.py::test_each_post_appears_at_most_once_and_none_is_lost_unseen",
     ),
     (
         "Postiz 1259",

@@ -147,7 +147,7 @@ def test_twenty_posts_in_forty_seconds_by_keys_alone_while_the_server_is_slow(de
     del expected[edited]
     assert {text: found for text, found in states().items() if text in expected} == expected
     assert Proposal.objects.get(written=edited).text.count("so there") == 1
-    expect(desk.locator("#queue .publications > li").first).to_be_attached()
+    expect(desk.locator("#queue .week")).to_be_attached()
 
 
 def test_a_thumb_decides_by_buttons_and_swipes_and_each_target_is_large_enough(phone: Page, address: str) -> None:
