@@ -142,7 +142,7 @@ def test_a_duty_that_fails_delays_no_other_and_is_tried_again_in_the_next_round(
 
 def test_each_app_has_given_the_scheduler_its_duties() -> None:
     of_each_round = {"jobs", "mails about jobs", "webhooks", "mails about webhooks"}
-    of_each_round |= {"posts of bots", "mails about accounts of bots"}
-    of_each_hour = {"sessions", "idempotency keys"}
+    of_each_round |= {"posts of bots", "posts of deleted bots", "proposals of bots", "mails about accounts of bots"}
+    of_each_hour = {"sessions", "visitors", "idempotency keys"}
     every = {name: duty.every for name, duty in scheduler._duties.items()}
     assert every == {**dict.fromkeys(of_each_round, 0), **dict.fromkeys(of_each_hour, HOURLY)}
