@@ -181,9 +181,11 @@ def test_a_bot_that_continues_from_another_keeps_its_phrases_and_counts_no_post_
     assert further.bits_per_character == pytest.approx(anew.bits_per_character, rel=0.02)
     guard = CopyGuard.of(old)
     one_more = continued(["the dog sleeps on day a", *new], "more", start_guard=guard)
-    assert one_more.bits_per_character == further.bits_per_character
+    # Counted twice, it would need 0.4 % fewer bits; processors differ by 0.02 %.
+    assert one_more.bits_per_character == pytest.approx(further.bits_per_character, rel=1e-3)
     # All of what it learned, and more
-    assert continued([*old, *new], "all", start_guard=guard).bits_per_character <= anew.bits_per_character
+    all_again = continued([*old, *new], "all", start_guard=guard)
+    assert all_again.bits_per_character <= anew.bits_per_character * (1 + 1e-3)
 
 
 def test_phrases_that_mislead_are_left_out(run: Run, tmp_path: Path) -> None:
@@ -201,13 +203,20 @@ def test_it_says_how_many_posts_its_bits_are_of(run: Run, tmp_path: Path, monkey
     assert run(config=config, work_dir=tmp_path / "other").measured_posts == 1
 
 
-def test_before_it_learns_it_writes_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_before_it_learns_it_writes_once(run: Run, tmp_path: Path) -> None:
     before: list[Sequence[str]] = []
-    first = run(on_before=before.append, sample_count=3, config=replace(CONFIG, points=1))
+    # Random weights seldom end a post.
+    start = run().checkpoint
+
+    def continued(count: int, name: str = "continued", **changes: Any) -> FineTuneResult:
+        config = replace(CONFIG, **changes)
+        return run(start=start, on_before=before.append, sample_count=count, config=config, work_dir=tmp_path / name)
+
+    first = continued(3, points=1)
     assert len(before) == 1 and before[0] and all(before[0])
-    again = run(on_before=before.append, sample_count=3, config=replace(CONFIG, points=1))
+    again = continued(3, points=1)
     assert len(before) == 1 and again.bits_per_character == first.bits_per_character
-    run(on_before=before.append, sample_count=0, config=replace(CONFIG, points=2))
+    continued(0, "none", points=2)
     assert len(before) == 1
 
 
