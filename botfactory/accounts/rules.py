@@ -12,6 +12,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+import botfactory
 from botfactory.accounts.banned_phrases import phrases_in
 from botfactory.accounts.models import HouseRules, User
 
@@ -106,5 +107,9 @@ def row() -> HouseRules:
 
 
 def for_pages(request: HttpRequest) -> dict[str, Any]:
-    """Give templates `house`, which queries only when a page reads it, and `has_mail`."""
-    return {"house": SimpleLazyObject(house_rules), "has_mail": settings.MAIL_SERVER is not None}
+    """Give templates `house`, which queries only when a page reads it, `has_mail` and `version`."""
+    return {
+        "house": SimpleLazyObject(house_rules),
+        "has_mail": settings.MAIL_SERVER is not None,
+        "version": botfactory.__version__,
+    }
