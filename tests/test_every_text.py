@@ -58,7 +58,7 @@ ADMINISTRATION = [
 ]
 #: Names, addresses, ids, handles, values that programs read.
 NAMES = re.compile(
-    r"(· )?\[?Bot Factory\]?|https?://\S+|/\S+|[0-9a-f]{12,64}|@[\w.@]+|\.[\w.]+(, \.[\w.]+)*|sha256|"
+    r"(· )?\[?Bot Factory\]?( [\d.]+)?|https?://\S+|/\S+|[0-9a-f]{12,64}|@[\w.@]+|\.[\w.]+(, \.[\w.]+)*|sha256|"
     r"(HuggingFaceTB|Qwen)/\S+|apache-2\.0|"
     r"glr|lstm|Muon|Adam|utf8-bytes|glr \d x \d+|base|default|train|A token|(· )?read, write( ·)?|"
     r"RSS|ATOM|JSON|UTC|[A-Z]\w+(/[\w -]+)+|name\.bsky\.social|xxxx(-xxxx){3}|Bluesky|Mastodon|"

@@ -135,7 +135,9 @@ class InvitationForm(forms.ModelForm[Invitation]):
 
 
 class PersonForm(UserChangeForm[User]):
-    """Refuse to take the last administrator's rights away."""
+    """Refuse to take the last administrator's rights away. Passwords are no business of the administration."""
+
+    password = None
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

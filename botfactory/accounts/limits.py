@@ -66,18 +66,18 @@ SENTENCES: Final = {
     ),
     "training_minutes_a_day": ngettext_lazy(
         "You can train for at most %(limit)s minute a day (UTC). You have used %(used)s, including estimates for "
-        "trainings that wait or run, and this one would take about %(wanted)s. Choose less time, fewer epochs or a "
-        "smaller corpus, cancel a waiting training, or come back tomorrow.",
+        "trainings that wait or run, and this one would take about %(wanted)s. Choose less time, fewer epochs or "
+        "posts, cancel a waiting training, or come back tomorrow.",
         "You can train for at most %(limit)s minutes a day (UTC). You have used %(used)s, including estimates for "
-        "trainings that wait or run, and this one would take about %(wanted)s. Choose less time, fewer epochs or a "
-        "smaller corpus, cancel a waiting training, or come back tomorrow.",
+        "trainings that wait or run, and this one would take about %(wanted)s. Choose less time, fewer epochs or "
+        "posts, cancel a waiting training, or come back tomorrow.",
         "allowed",
     ),
     "corpora": ngettext_lazy(
-        "You can have at most %(limit)s corpus here, and you have %(used)s. Delete one that you no longer need. Bots "
-        "that learned from it stay, but become private.",
-        "You can have at most %(limit)s corpora here, and you have %(used)s. Delete one that you no longer need. Bots "
-        "that learned from it stay, but become private.",
+        "You can have at most %(limit)s collection of posts here, and you have %(used)s. Delete one that you no longer "
+        "need. Bots that learned from it stay, but become private.",
+        "You can have at most %(limit)s collections of posts here, and you have %(used)s. Delete one that you no "
+        "longer need. Bots that learned from it stay, but become private.",
         "allowed",
     ),
     "models": ngettext_lazy(
@@ -89,7 +89,7 @@ SENTENCES: Final = {
     ),
     "stored_mb": _(
         "You can store at most %(limit)s MB here. Your posts, uploads and bots take %(used)s MB, and this needs "
-        "%(wanted)s MB more. Delete corpora or bots that you no longer need, or import a smaller file."
+        "%(wanted)s MB more. Delete posts or bots that you no longer need, or import a smaller file."
     ),
     "x_posts_a_month": ngettext_lazy(
         "You can buy at most %(limit)s post from X a month (UTC), and you have bought %(used)s. Come back next month, "

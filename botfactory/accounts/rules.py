@@ -37,6 +37,10 @@ class Rules:
     tier_recipes: Mapping[str, Any]
 
     @property
+    def is_founded(self) -> bool:
+        return is_founded()
+
+    @property
     def is_signup_open(self) -> bool:
         """Return whether everybody can sign up now. The first person can in any case, to become administrator."""
         return self.signup_mode == HouseRules.Signup.OPEN or not is_founded()

@@ -74,7 +74,7 @@ class TrainBaseForm(forms.Form):
     )
     corpus = forms.ChoiceField(
         required=False,
-        label=gettext_lazy("Or a corpus of yours"),
+        label=gettext_lazy("Or a collection of yours"),
         help_text=gettext_lazy(
             "A tenth of it is used for validation. Everybody here can use the base model, so don’t choose private "
             "posts."

@@ -324,7 +324,7 @@ def require_possible(*, by: User, budget: Budget, files: Sequence[str], validati
     if not may_add(by):
         raise BaseError(_("Only an administrator can train base models."))
     if bool(files) == (corpus is not None):
-        raise BaseError(_("Choose what to learn from: either files on the server or one of your corpora."))
+        raise BaseError(_("Choose what to learn from: either files on the server or one of your collections."))
     if corpus is not None:
         # The job reads the posts when it starts, and waits if they're being cleaned.
         learning.require_enough(corpus)

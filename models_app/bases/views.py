@@ -158,7 +158,7 @@ def reset_recipe(request: HttpRequest) -> HttpResponse:
     except ValueError:
         raise Http404("There is no such tier.") from None
     if tier_recipes.reset(tier):
-        messages.success(request, _("New trainings of this tier begin with the recommended settings again."))
+        messages.success(request, _("New trainings of this kind begin with the recommended settings again."))
     return redirect("base_models")
 
 

@@ -260,10 +260,18 @@ class TrainedModel(models.Model):
         """Return the label to show beside everything that the model writes."""
         if self.corpus and self.corpus.is_example:
             return _("Written by a model. The person is invented.")
-        account = self.corpus.account if self.corpus else ""
+        if self.corpus and self.corpus.basis == self.corpus.Basis.OWN:
+            return _("Written by my AI bot, not by me.")
+        account = self.parodied
         if not account:
             return _("Written by a model, not by the person.")
         return _("AI parody of %(account)s, not by %(account)s.") % {"account": account}
+
+    @property
+    def parodied(self) -> str:
+        """Return the account of which it is a parody, or "" if it's unknown or the owner's own."""
+        corpus = self.corpus
+        return corpus.account if corpus and corpus.basis != corpus.Basis.OWN else ""
 
     @property
     def full_name(self) -> str:

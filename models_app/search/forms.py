@@ -60,7 +60,7 @@ class HowForm(forms.Form):
         max_value=MAX_AT_ONCE,
         initial=1,
         label=gettext_lazy("Trials at once"),
-        help_text=gettext_lazy("More than one only helps if several workers train."),
+        help_text=gettext_lazy("More than one only helps if the server can train several at once."),
     )
     seed = forms.IntegerField(min_value=0, max_value=2**31 - 1, required=False, label=gettext_lazy("Seed"))
 

@@ -207,7 +207,7 @@ def make_recipe(search: Search, number: int | None, *, by: User) -> TierRecipe:
     Raises SearchError for others than administrators, and SearchNotPossible as `use`.
     """
     if not base_services.may_choose(by) or search.kind != Search.Kind.BOT:
-        raise SearchError(_("Only an administrator can change the recipe, and only from a search for a bot."))
+        raise SearchError(_("Only an administrator can change the usual settings, and only from a search for a bot."))
     trial = _complete(search, number)
     tier = Tier.of({"kind": search.settings["kind"]})
     values = dict(trial.parameters)

@@ -146,7 +146,7 @@ def make_recipe(request: HttpRequest, search_id: uuid.UUID) -> HttpResponse:
         except SAID as error:
             form.add_error(None, translated(error))
         else:
-            message = _("New trainings of this tier begin with the settings of trial %(number)s.")
+            message = _("New trainings of this kind begin with the settings of trial %(number)s.")
             messages.success(request, message % {"number": recipe.trial})
             return redirect("base_models")
     return _page(request, search, use=form)

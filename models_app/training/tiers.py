@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.conf import settings
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from botfactory.ops import machine
@@ -100,4 +101,5 @@ def training_memory(machines: Iterable[TrainingMachine] | None = None) -> int | 
 
 
 def gigabytes(size: int) -> str:
-    return f"{size / 10**9:.1f}".removesuffix(".0")
+    amount = round(size / 10**9, 1)
+    return number_format(amount, 0 if amount == int(amount) else 1)

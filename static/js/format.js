@@ -85,7 +85,7 @@ function behind(job) {
 
 /** Return a sentence on a job's place in the queue, or on what holds it up. */
 export function waitingSentence(job) {
-  if (job.state === "interrupted") return gettext("The worker stopped. The job continues in a few seconds.");
+  if (job.state === "interrupted") return gettext("The job was interrupted. It continues in a few seconds.");
   if (job.state !== "queued") return "";
   if (isPaused(job)) return pauseSentence(job.progress);
   if (job.waits_for === "own_jobs") return gettext("You’re already running as many jobs as you’re allowed to. This one starts when one of them ends.");
@@ -98,7 +98,7 @@ export function waitingSentence(job) {
     );
     return `${interpolate(sentence, { place: behind(job), ahead: count(ahead) })} ${gettext("You can close this page. The job continues without it.")}`;
   }
-  return gettext("Next in the queue. It starts when a worker is free.");
+  return gettext("Next in the queue. It starts as soon as the server is free.");
 }
 
 /** Return a job's status in a few words. `running` gives them while it runs. */

@@ -4,7 +4,7 @@
 import { sentenceOf } from "./answers.js";
 import { all, byId, element, setText } from "./dom.js";
 import { failed } from "./toasts.js";
-import { FAILED, SIGNED_OUT, gettext } from "./words.js";
+import { SIGNED_OUT, gettext } from "./words.js";
 
 /** What is said about the last answer without a part, and the address that gave it. */
 const note = element("p", { className: "note error" });
@@ -13,7 +13,10 @@ let troubled = "";
 let places = new Map();
 
 document.addEventListener("htmx:sendError", (event) => say(gettext("Can’t reach the server. Try again."), event));
-document.addEventListener("htmx:responseError", (event) => say(FAILED, event));
+document.addEventListener("htmx:responseError", (event) => {
+  const { xhr } = /** @type {CustomEvent} */ (event).detail;
+  say(sentenceOf(new DOMParser().parseFromString(xhr.responseText, "text/html")), event);
+});
 
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { detail } = /** @type {CustomEvent} */ (event);

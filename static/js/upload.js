@@ -51,6 +51,20 @@ file.addEventListener("change", async () => {
   setText(byId("file-chosen"), `${about} ${interpolate(only, { owner, size: size(sent.size) })}`);
 });
 
+// A file that is dropped anywhere on the page is meant for the box.
+for (const kind of ["dragover", "drop"]) {
+  document.addEventListener(kind, (event) => {
+    const drag = /** @type {DragEvent} */ (event);
+    if (!form.isConnected || isBusy || drag.target === file || !drag.dataTransfer?.types.includes("Files")) return;
+    drag.preventDefault();
+    if (kind !== "drop" || !drag.dataTransfer.files.length) return;
+    inputById("way-file").checked = true;
+    file.files = drag.dataTransfer.files;
+    file.dispatchEvent(new Event("change", { bubbles: true }));
+    file.scrollIntoView({ block: "center" });
+  });
+}
+
 const counter = byId("text-count");
 const atFirst = counter.textContent;
 const [least, few] = [Number(counter.dataset.least), Number(counter.dataset.few)];

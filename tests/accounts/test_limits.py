@@ -145,7 +145,7 @@ def test_pages_show_the_sentence(alice: User, settings: Any) -> None:
     assert page.post("/corpora/new", form).status_code == 302
     refused = page.post("/corpora/new", form)
     assert refused.status_code == 400
-    assert "You can have at most 1 corpus here" in refused.content.decode()
+    assert "You can have at most 1 collection of posts here" in refused.content.decode()
     assert Corpus.objects.count() == 1
 
 

@@ -46,8 +46,11 @@ def test_the_first_person_signs_up_whatever_the_mode_and_is_the_administrator(
     settings.SIGNUP_MODE = mode
     services.terminal_account()
     assert 'href="/accounts/signup/"' in Client().get("/").content.decode()
+    told = "The first account becomes the administrator."
+    assert told in Client().get("/accounts/signup/").content.decode()
     assert sign_up("first").status_code == 302
     assert User.objects.get(username="first").is_superuser
+    assert told not in Client().get("/accounts/signup/").content.decode()
     second = sign_up("second")
     assert second.status_code == (302 if mode == "open" else 403)
     assert User.objects.filter(username="second").exists() is (mode == "open")

@@ -85,6 +85,11 @@ def clerk(bob: User) -> Client:
     return signed_in(bob)
 
 
+def test_the_page_of_a_person_says_nothing_about_the_password(desk: Client, alice: User) -> None:
+    page = desk.get(f"/admin/accounts/user/{alice.pk}/change/").content.decode()
+    assert "alice" in page and "algorithm" not in page and "Raw passwords" not in page and "pbkdf2" not in page
+
+
 def test_who_may_change_people_cannot_become_an_administrator(
     clerk: Client, alice: User, bob: User, admin: User
 ) -> None:

@@ -78,10 +78,10 @@ def test_the_same_seed_writes_the_same_posts_twice(alice: Person, bot: str) -> N
     page.get_by_role("button", name="Write").click()
     expect(page.locator("[data-seed]")).to_have_text("42")
     assert written(alice) == first
-    label = page.get_by_text("Written by a model, not by the person.", exact=True)
+    label = page.get_by_text("Written by my AI bot, not by me.", exact=True)
     expect(label).to_have_count(2)
     expect(label.first).to_be_visible()
-    expect(page.locator("#generation .parody")).to_have_text("Written by a model, not by the person.")
+    expect(page.locator("#generation .parody")).to_have_text("Written by my AI bot, not by me.")
     page.reload()
     assert written(alice) == first
 
@@ -260,7 +260,7 @@ def test_it_is_renamed_and_trained_further_and_deleted(
     alice: Person, bot: str, corpus: str, shelf: Shelf, product: Product
 ) -> None:
     page = alice.page
-    # The page of the posts remembers another start, which doesn't count for "Train further".
+    # The page of the posts remembers another start, which doesn't count for "Continue training".
     alice.open(corpus)
     page.get_by_label("Or continue from one of your bots").check()
     page.get_by_label("Your bot", exact=True).select_option(shelf.model.rstrip("/").rsplit("/", 1)[1])
@@ -270,7 +270,7 @@ def test_it_is_renamed_and_trained_further_and_deleted(
     page.get_by_role("button", name="Rename").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Shelf bot the elder")
 
-    page.get_by_role("link", name="Train further").click()
+    page.get_by_role("link", name="Continue training").click()
     page.wait_for_url(re.compile(r"\?start="))
     expect(page.get_by_label("Or continue from one of your bots")).to_be_checked()
     expect(page.get_by_label("Your bot", exact=True)).to_have_value(bot.rstrip("/").rsplit("/", 1)[1])

@@ -139,7 +139,7 @@ def test_replies_are_kept_after_all_without_another_import(alice: Person) -> Non
     _import_handle(alice, "@chatty")
     alice.wait_for_corpus()
     expect(alice.figure("kept")).to_have_text("18")
-    alice.page.get_by_role("link", name="Choose what is kept").click()
+    alice.page.get_by_role("link", name="Filter posts").click()
     alice.page.get_by_label("Keep replies").check()
     alice.page.get_by_role("button", name="Clean all posts again").click()
     alice.page.wait_for_url(JOB)
@@ -222,7 +222,7 @@ def test_two_corpora_are_blended(alice: Person) -> None:
 
 def test_rules_are_tried_before_they_are_applied(alice: Person) -> None:
     alice.paste([*make_posts(200, seed=7), "A moist cake"], "To be tried")
-    alice.page.get_by_role("link", name="Choose what is kept").click()
+    alice.page.get_by_role("link", name="Filter posts").click()
     alice.page.get_by_label("Banned words").fill("Moist")
     alice.page.get_by_role("button", name="Try it on some posts").click()
     expect(alice.page.locator("#trial")).to_contain_text("dropped: with a banned word")

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.person import Person
 
-GONE = "That didn’t work. Try again, or reload the page."
+GONE = re.compile("It was deleted, belongs to somebody else")
 BUSY = "The database doesn’t answer right now. Try again in a few seconds."
 SIGNED_OUT = "You’ve been signed out. Reload the page."
 

@@ -132,7 +132,7 @@ def test_a_training_is_for_whom_the_posts_and_the_model_belong_to(
 
 def test_a_model_writes_at_once_and_it_is_kept(alice: User, base: TrainedModel, model: TrainedModel) -> None:
     assert model.corpus_id is not None
-    Corpus.objects.filter(pk=model.corpus_id).update(handle="town.example")
+    Corpus.objects.filter(pk=model.corpus_id).update(handle="town.example", basis="public")
     program = Program(alice)
     wanted = {"n": 3, "temperature": 0.7, "prompt": "Oh", "seed": 4, "banned": [" two  words ", "two words"]}
     answer = program.post(f"/models/{model.pk}/generate", wanted)

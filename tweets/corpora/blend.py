@@ -56,13 +56,13 @@ def blend(*, owner: User, weights: Mapping[uuid.UUID, int], name: str = "", run_
     wanted = {number: weight for number, weight in weights.items() if weight}
     if not 2 <= len(wanted) <= MAX_PARTS:
         raise BadBlend(
-            _("A blend has 2 to %(most)s parts. Give 2 to %(most)s corpora a weight above 0.") % {"most": MAX_PARTS}
+            _("A blend has 2 to %(most)s parts. Give 2 to %(most)s collections a weight above 0.") % {"most": MAX_PARTS}
         )
     if any(not 0 < weight <= MAX_WEIGHT for weight in wanted.values()):
         raise BadBlend(_("A weight is a number from 0 to %(most)s.") % {"most": MAX_WEIGHT})
     parts = list(parts_for_user(owner).filter(pk__in=wanted).order_by("created_at", "pk"))
     if len(parts) != len(wanted):
-        raise BadBlend(_("One of these corpora is deleted or not ready. Reload the page and choose again."))
+        raise BadBlend(_("One of these collections is deleted or not ready. Reload the page and choose again."))
     numbers = shares({part.pk: part.posts_kept for part in parts}, wanted)
     corpus = Corpus(owner=owner, source=BLEND, basis=_basis(parts))
     # Personal data that all parts keep on purpose stays.
@@ -121,7 +121,7 @@ def _locked_parts(corpus: Corpus) -> dict[str, Corpus]:
     for described in sorted(corpus.parts, key=lambda described: str(described["corpus"])):
         part = Corpus.objects.filter(pk=described["corpus"], owner=corpus.owner).first()
         if part is None:
-            why = mark("%(name)s has been deleted. Make a new blend from the other corpora.")
+            why = mark("%(name)s has been deleted. Make a new blend from the other collections.")
             raise JobFailed(BadBlend.code, Sentence(why, name=described["name"]))
         try:
             found[described["corpus"]] = idle.lock_when_ready(part)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from django.db import transaction
@@ -21,9 +21,18 @@ Show = Literal["kept", "dropped", "removed", "all"]
 _BY_HAND = ("", Drop.BANNED.value)
 
 
-def find(corpus: Corpus, *, words: str = "", show: Show = "kept") -> QuerySet[Post]:
-    """Return the posts whose original text contains these words, in any case, in the order of their source."""
+def find(
+    corpus: Corpus, *, words: str = "", show: Show = "kept", since: date | None = None, until: date | None = None
+) -> QuerySet[Post]:
+    """Return the posts whose original text contains these words, in any case, in the order of their source.
+
+    since, until: the first and the last day; posts without a date are on none.
+    """
     posts = corpus.posts.order_by("pk")
+    if since is not None:
+        posts = posts.filter(posted_at__date__gte=since)
+    if until is not None:
+        posts = posts.filter(posted_at__date__lte=until)
     if show == "kept":
         posts = posts.filter(dropped="")
     elif show == "removed":

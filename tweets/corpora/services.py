@@ -135,6 +135,8 @@ def import_file(
     except BaseException:
         uploads.remove(corpus)
         raise
+    if corpus.handle:
+        corpus.name = corpus_name(name, corpus.account)
     return submit_new(corpus, instead=instead, run_here=run_here, column=column.strip())
 
 

@@ -135,6 +135,12 @@ class FindForm(ListForm):
 
     q = forms.CharField(max_length=200, required=False, label=_("Words"))
     show = forms.ChoiceField(choices=SHOW, required=False, label=_("Show"))
+    since = forms.DateField(required=False, label=_("From"))
+    until = forms.DateField(required=False, label=_("To"))
+
+    @property
+    def days(self) -> list[forms.BoundField]:
+        return [self["since"], self["until"]]
 
     def clean_show(self) -> str:
         return str(self.cleaned_data["show"]) or "kept"

@@ -210,7 +210,7 @@ def post_list(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     form = FindForm(request.GET)
     if not form.is_valid():
         return render(request, "tweets/posts.html", {"corpus": corpus, "form": form}, status=400)
-    found = posts.find(corpus, words=form.cleaned_data["q"], show=form.cleaned_data["show"])
+    found = _found(corpus, form)
     listing = Listing(found, form, size=POSTS_ON_A_PAGE)
     context = {
         "corpus": corpus,
@@ -221,6 +221,11 @@ def post_list(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
         "words": form.cleaned_data["q"],
     }
     return render(request, "tweets/posts.html", context)
+
+
+def _found(corpus: Corpus, form: FindForm) -> QuerySet[Post]:
+    data = form.cleaned_data
+    return posts.find(corpus, words=data["q"], show=data["show"], since=data["since"], until=data["until"])
 
 
 @login_required
@@ -263,7 +268,7 @@ def _change_posts(
     if not form.is_valid():
         return redirect("posts", corpus_id=corpus.pk)
     words, number = form.cleaned_data["q"], request.POST.get("post", "")
-    wanted = posts.find(corpus, words=words, show=form.cleaned_data["show"])
+    wanted = _found(corpus, form)
     if number:
         wanted = corpus.posts.filter(pk=int(number)) if NUMBER.fullmatch(number) else wanted.none()
     try:

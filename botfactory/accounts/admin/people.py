@@ -112,6 +112,11 @@ class AccountAdmin(AboutPeople[User], UserAdmin[User]):
     actions = ["deactivate", "activate", "make_reset_link"]
     readonly_fields = ["last_login", "date_joined"]
     filter_horizontal = []
+    fieldsets = [
+        (None, {"fields": ["username", "email", "is_active"]}),
+        (gettext_lazy("Permissions"), {"fields": ["is_staff", "is_superuser", "groups", "user_permissions"]}),
+        (gettext_lazy("Dates"), {"fields": ["last_login", "date_joined"]}),
+    ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
         """Return what can't be changed here. Addresses have a list of their own, because a person can have several."""

@@ -42,7 +42,9 @@ def test_each_thing_is_in_its_part(alice: User) -> None:
     make_bots(alice, 1)
     make_jobs(alice, 1, state=State.RUNNING)
     assert parts(alice) == {"At work": ["Import 0."], "Needs you": ["Posts 0."], "Ready": ["Bot 0."]}
-    assert "412 posts, no bot yet" in main_of(signed_in(alice), "/")
+    main = main_of(signed_in(alice), "/")
+    assert "412 posts, no bot yet" in main
+    assert f'{TrainedModel.objects.get().get_absolute_url()}#write-form" aria-label="Write with Bot 0."' in main
 
 
 def test_each_part_is_bounded_and_leads_to_its_list(alice: User) -> None:

@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from botfactory import __version__
 from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
@@ -139,6 +140,12 @@ def test_what_does_not_exist_is_not_found(bot: TrainedModel, alice: User, bob: U
 def test_suggestions_are_beginnings_that_the_bot_wrote_itself(bot: TrainedModel) -> None:
     samples = ["Today I ran", "Today I sat", "Hi @you", "#tag it is", "5 dogs", "see https://x.example", "Ok"]
     assert sharing.openings_of(with_samples(bot, *samples)) == ["Today I"]
+
+
+def test_a_phone_has_the_button_that_writes_below_all_posts(bot: TrainedModel, alice: User) -> None:
+    page = signed_in(alice).get(bot.get_absolute_url()).content.decode()
+    bar = page[page.index("write-bar") :]
+    assert bar.index('form="write-form"') < bar.index('href="#write-form"') and f"Bot Factory {__version__}" in page
 
 
 def test_a_bot_without_posts_writes_when_its_page_opens(

@@ -139,7 +139,7 @@ def test_weights_that_make_no_sense_are_told(client: Client, town: Corpus, tea: 
 def test_each_person_is_offered_their_own_posts(client: Client, town: Corpus, tea: Corpus, bob: User) -> None:
     assert str(town.pk) in client.get("/corpora/blend").content.decode()
     page = signed_in(bob).get("/corpora/blend").content.decode()
-    assert str(town.pk) not in page and "need two corpora" in page
+    assert str(town.pk) not in page and "need two collections" in page
     assert Client().get("/corpora/blend").status_code == 302
 
 

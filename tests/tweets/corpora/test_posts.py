@@ -58,6 +58,17 @@ def test_posts_are_found_by_their_words_in_any_case(
     assert [post.text for post in posts.find(corpus, words=words, show=show)] == expected
 
 
+def test_posts_are_found_by_their_day_and_only_these_are_taken_out(corpus: Corpus, page: Client) -> None:
+    for day, text in enumerate(CAKES[:3], start=1):
+        corpus.posts.filter(text=text).update(posted_at=datetime(2019, 5, day, 23, 30, tzinfo=UTC))
+    days = {"since": "2019-05-02", "until": "2019-05-02"}
+    shown = page.get(f"/corpora/{corpus.pk}/posts", {"q": "cake", **days}).content.decode()
+    assert CAKES[1] in shown and CAKES[0] not in shown and 'value="2019-05-02"' in shown
+    page.post(f"/corpora/{corpus.pk}/posts/out", {"q": "cake", "show": "kept", **days})
+    assert [post.text for post in posts.find(corpus, show="removed")] == [CAKES[1]]
+    assert page.get(f"/corpora/{corpus.pk}/posts?since=yesterday").status_code == 400
+
+
 def test_other_scripts_have_cases_too(alice: User) -> None:
     corpus = pasted(alice, ["Привет, мир (привет!)", "Été à Paris", *make_posts(5)])
     assert posts.find(corpus, words="ПРИВЕТ").count() == 1

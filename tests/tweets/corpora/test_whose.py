@@ -59,11 +59,14 @@ def uploads_of_its_own(settings: Any, tmp_path: Path) -> None:
     settings.UPLOADS_DIR.mkdir()
 
 
-@pytest.mark.parametrize("basis", ["public", "own"])
-def test_an_archive_names_the_account_that_its_bots_are_a_parody_of(alice: User, basis: str) -> None:
+@pytest.mark.parametrize(
+    ("basis", "labelled"),
+    [("public", "AI parody of @someone, not by @someone."), ("own", "Written by my AI bot, not by me.")],
+)
+def test_an_archive_names_the_account_that_its_bots_are_of(alice: User, basis: str, labelled: str) -> None:
     corpus = brought(alice, ARCHIVE, basis=basis)
     assert (corpus.source, corpus.network, corpus.handle, corpus.posts_found) == ("x_archive", "x", "someone", 90)
-    assert label(corpus) == "AI parody of @someone, not by @someone."
+    assert (corpus.name, label(corpus)) == ("@someone", labelled)
 
 
 def test_what_the_archive_says_goes_before_what_was_typed(alice: User) -> None:
@@ -109,7 +112,7 @@ def test_posts_of_a_public_figure_are_not_taken_before_their_account_is_named(
 def test_ones_own_posts_need_no_account(alice: User) -> None:
     corpus = brought(alice, TEXT.encode(), "posts.txt")
     assert (corpus.network, corpus.handle) == ("", "")
-    assert label(corpus) == "Written by a model, not by the person."
+    assert label(corpus) == "Written by my AI bot, not by me."
 
 
 def test_what_is_no_account_is_refused_with_a_sentence(client: Client) -> None:
