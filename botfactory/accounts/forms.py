@@ -135,9 +135,9 @@ class InvitationForm(forms.ModelForm[Invitation]):
 
 
 class PersonForm(UserChangeForm[User]):
-    """Refuse to take the last administrator's rights away. Passwords are no business of the administration."""
+    """Refuse to take the last administrator's rights away. A password is reset by a link (an action of the list)."""
 
-    password = None
+    password = None  # type: ignore[assignment]
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
