@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 from ninja import Router
 from ninja.operation import PathView
@@ -71,6 +72,7 @@ api.add_router("/shared", gallery_api.shared)
 
 @require_safe
 @never_cache
+@gzip_page
 def api_docs(request: HttpRequest) -> HttpResponse:
     """Show the reference, whose forms send requests by the person's session."""
     return render(request, "api/docs.html", {"reference": _reference(request.build_absolute_uri("/").rstrip("/"))})

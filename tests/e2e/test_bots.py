@@ -86,6 +86,20 @@ def test_the_same_seed_writes_the_same_posts_twice(alice: Person, bot: str) -> N
     assert written(alice) == first
 
 
+def test_on_a_phone_the_button_that_writes_is_in_sight_above_and_below_the_posts(alice: Person, bot: str) -> None:
+    with alice.other_device(viewport={"width": 390, "height": 800}, is_mobile=True, has_touch=True) as phone:
+        page = phone.page
+        phone.open(bot)
+        write = page.get_by_role("button", name="Write", exact=True)
+        expect(page.locator("#generation .post")).not_to_have_count(0)
+        expect(write).to_have_count(1)
+        expect(write).to_be_in_viewport(ratio=1)
+        assert (write.bounding_box() or {})["height"] >= 44
+        page.get_by_role("link", name="Settings", exact=True).click()
+        expect(page.get_by_label("Temperature")).to_be_in_viewport()
+        expect(write).to_be_in_viewport(ratio=1)
+
+
 #: Notes each text that gives way to a longer one, and how many posts end that had begun. The records have all of it,
 #: even if the whole answer comes at once.
 WATCH = """() => {

@@ -105,6 +105,8 @@ def test_the_page_has_each_operation_a_way_back_and_no_id_twice(alice: User, cha
         assert page.count("<form data-try") == page.count('class="endpoint"')
         assert "curl -X POST" in page and "http://testserver/api/v1/jobs" in html.unescape(page)
     assert 'href="/tokens/"' in pages[1]
+    packed = charlie.get("/api/docs", headers={"Accept-Encoding": "gzip"})
+    assert packed["Content-Encoding"] == "gzip" and len(packed.content) < len(pages[0]) / 5
 
 
 @pytest.mark.django_db
