@@ -215,7 +215,7 @@ class TrainedModel(models.Model):
             return ""
         sentence = _(
             "A classifier correctly judged %(times)s out of 100 posts as real or by the bot. 50 is guessing. Over many "
-            "posts, it’d probably get between %(low)s and %(high)s right (95 %% confidence)."
+            "posts, it’d probably get between %(low)s and %(high)s right (95%% confidence)."
         )
         answers = 2 * found["posts"]
         low, high = wilson(found["share"] * answers, answers)

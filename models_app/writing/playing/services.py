@@ -99,11 +99,11 @@ class ToldApart:
         """Return the figure as a sentence."""
         text = ngettext(
             "People correctly judged %(right)s of %(posts)s posts as real or by the bot, in %(games)s game. Over many "
-            "games, they’d probably get between %(low)s %% and %(high)s %% right (95 %% confidence). Guessing gets "
-            "50 %%.",
+            "games, they’d probably get between %(low)s%% and %(high)s%% right (95%% confidence). Guessing gets "
+            "50%%.",
             "People correctly judged %(right)s of %(posts)s posts as real or by the bot, in %(games)s games. Over many "
-            "games, they’d probably get between %(low)s %% and %(high)s %% right (95 %% confidence). Guessing gets "
-            "50 %%.",
+            "games, they’d probably get between %(low)s%% and %(high)s%% right (95%% confidence). Guessing gets "
+            "50%%.",
             self.games,
         )
         return text % {

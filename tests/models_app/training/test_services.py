@@ -199,7 +199,7 @@ def test_pages_say_what_a_quick_bot_reads(vocabulary: str, by: str, corpus: Corp
     base.refresh_from_db()
     job = planning.fine_tune(owner=corpus.owner, corpus=corpus, start=base)
     page = signed_in(corpus.owner).get(job.get_absolute_url()).text
-    assert ("the next token" in page, "the next byte" in page) == (by == "word", by == "letter")
+    assert "how surprising the model finds what comes next" in page and "nats" not in page
     page = signed_in(corpus.owner).get(f"/corpora/{corpus.pk}/").text
     assert f"Learns {by} by {by}, so you can watch" in page
     assert f"Learns {by} by {by}." in signed_in(corpus.owner).get("/status/").text

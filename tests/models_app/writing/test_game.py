@@ -137,7 +137,7 @@ def test_a_game_from_the_first_post_to_the_figure(bot: TrainedModel, alice: User
     page = played(client, path)
     game = Game.objects.get()
     assert game.right == 10 and sum("real" in item for item in game.items) == 5
-    assert "10 of 10 posts as real or by the bot, in 1 game. " in page and "between 72 % and 100 % right" in page
+    assert "10 of 10 posts as real or by the bot, in 1 game. " in page and "between 72% and 100% right" in page
     assert "10 of 10</h1>" in page and "🟩" * 10 in page and page.count("you were right") == 10
     # What the bot wrote for the game doesn't mix with what it wrote for the person.
     assert not Generation.objects.exists()
@@ -147,7 +147,7 @@ def test_a_game_from_the_first_post_to_the_figure(bot: TrainedModel, alice: User
     assert figure is not None and (figure.share, figure.games, figure.people) == (0.75, 2, 1)
     sentence = (
         "People correctly judged 15 of 20 posts as real or by the bot, in 2 games. Over many games, they’d probably "
-        "get between 53 % and 89 % right (95 % confidence). Guessing gets 50 %."
+        "get between 53% and 89% right (95% confidence). Guessing gets 50%."
     )
     assert sentence in client.get(f"/models/{bot.pk}/").content.decode()
     told = Program(alice).get(f"/models/{bot.pk}").json()["told_apart_by_people"]
@@ -176,7 +176,7 @@ def test_all_wrong_is_no_certainty_either(bot: TrainedModel, alice: User) -> Non
     Game.objects.create(model=bot, player=alice, answers=[True] * 10, right=0)
     figure = playing.ToldApart.of(bot)
     assert figure is not None and (figure.share, figure.error) == (0, 0)
-    assert "0 of 10 posts" in figure.sentence and "between 0 % and 28 % right" in figure.sentence
+    assert "0 of 10 posts" in figure.sentence and "between 0% and 28% right" in figure.sentence
 
 
 def test_a_page_of_a_game_gives_nothing_away(bot: TrainedModel, alice: User) -> None:
