@@ -57,6 +57,24 @@ def test_a_jsonl_file_is_uploaded(alice: Person, tmp_path: Path) -> None:
     expect(alice.figure("kept")).to_have_text("200")
 
 
+def test_a_file_may_be_dropped_anywhere_on_the_page(alice: Person) -> None:
+    alice.open("/corpora/new")
+    alice.page.get_by_label("Pasted text").check()
+    content = "".join(json.dumps({"text": post}) + "\n" for post in make_posts(200, seed=5))
+    alice.page.locator("h1").evaluate(
+        """(heading, content) => {
+            const dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File([content], "dropped.jsonl"));
+            heading.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+        }""",
+        content,
+    )
+    expect(alice.page.locator("#file-chosen")).to_contain_text("dropped.jsonl")
+    alice.bring()
+    alice.wait_for_corpus()
+    expect(alice.figure("kept")).to_have_text("200")
+
+
 def test_an_x_archive_is_uploaded(alice: Person, tmp_path: Path) -> None:
     file = tmp_path / "twitter-archive.zip"
     file.write_bytes(archive_2022(make_posts(250, seed=5)))
