@@ -58,7 +58,7 @@ def test_a_polled_part_stays_after_the_end_of_the_session_and_the_page_says_so(d
 
 
 def test_a_polled_part_keeps_its_place_and_its_focus_and_says_trouble_once(alice: Person) -> None:
-    with alice.other_device(viewport={"width": 320, "height": 740}) as phone:
+    with alice.other_device(viewport={"width": 240, "height": 740}) as phone:
         page = status_page(phone)
         table, alert = page.locator("#work-table"), page.get_by_role("alert")
         table.evaluate("table => { table.scrollLeft = 30; table.focus(); table.mark = true }")
