@@ -105,11 +105,19 @@ class Poster(ABC):
 
     @abstractmethod
     def find(self, post: Outgoing) -> Published | None:
-        """Return the post if the network has it, and None if it says that it doesn't."""
+        """Return the post if the network has it, and None if it says that it doesn't, or can't be asked.
+
+        Nothing is published by asking.
+        """
 
     @abstractmethod
     def delete(self, remote_id: str) -> None:
         """Delete a post. One that is gone already counts as deleted."""
+
+    def withdraw(self, post: Outgoing) -> None:
+        """Delete a post of which nobody knows whether the network has it."""
+        if (found := self.find(post)) is not None:
+            self.delete(found.remote_id)
 
 
 @dataclass(frozen=True, slots=True)

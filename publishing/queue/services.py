@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import F, Max, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -392,10 +392,9 @@ def send_again(publication: Publication) -> None:
     again: dict[str, Any] = {"attempts": F("attempts") + 1, "again_at": now, "error": "", "error_words": {}}
     fresh: dict[str, Any] = {"began_at": None, "text": "", "next_at": None}
     rows = Publication.objects.filter(pk=publication.pk, state__in=(_State.FAILED, _State.MISSED))
-    tried = rows.filter(Q(state=_State.MISSED) | Q(began_at__lt=F("tried_at"))).exclude(began_at=None)
     with transaction.atomic():
         if not (
-            tried.update(state=_State.UNKNOWN, next_at=now, **again)
+            rows.filter(sender.MAYBE_THERE).update(state=_State.UNKNOWN, next_at=now, **again)
             or rows.update(state=_State.WAITING, **again, **fresh)
         ):
             raise NotNow(_("Only a post that failed or was missed can be sent again."))

@@ -9,7 +9,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from botfactory.broker import doorbell
@@ -44,7 +44,9 @@ def keep(model: TrainedModel) -> None:
         state=_State.MISSED
     )
     for account in Account.objects.filter(queue__model=model).exclude(credentials=""):
-        there = rows.filter(account=account, state__in=THERE).select_related("proposal__queue__model__corpus")
+        there = rows.filter(Q(state__in=THERE) | sender.MAYBE_THERE, account=account).select_related(
+            "proposal__queue__model__corpus"
+        )
         posts = [_needed(row) for row in there]
         if posts:
             is_sending = any(row.state == _State.SENDING for row in there)
@@ -125,10 +127,8 @@ def _given_up(said: str) -> dict[str, Any]:
 
 
 def _delete(poster: Poster, post: dict[str, Any]) -> None:
-    remote_id = post["remote_id"]
-    if not remote_id and post["began_at"]:
+    if post["remote_id"]:
+        poster.delete(post["remote_id"])
+    elif post["began_at"]:
         began = datetime.fromisoformat(post["began_at"])
-        found = poster.find(Outgoing(post["key"], post["text"], began, post["language"], frozenset()))
-        remote_id = found.remote_id if found is not None else ""
-    if remote_id:
-        poster.delete(remote_id)
+        poster.withdraw(Outgoing(post["key"], post["text"], began, post["language"]))

@@ -59,6 +59,8 @@ _SETTLED: Final = timedelta(minutes=2)
 
 _State = Publication.State
 _ASKING: Final = (_State.UNKNOWN, _State.RECALLING)
+#: Given up, and nobody knows whether an earlier try arrived.
+MAYBE_THERE: Final = Q(state=_State.MISSED, began_at__isnull=False) | Q(state=_State.FAILED, began_at__lt=F("tried_at"))
 
 
 def ring() -> None:
@@ -221,7 +223,7 @@ def _sent(publication: Publication) -> dict[str, Any]:
 
 
 def _asked(publication: Publication) -> dict[str, Any]:
-    """Ask the network whether it has the post; return what to write into the row."""
+    """Ask the network whether it has the post, without sending anything; return what to write into the row."""
     try:
         found = poster_of(publication.account).find(outgoing(publication))
     except LoggedOut as error:
@@ -238,7 +240,7 @@ def _asked(publication: Publication) -> dict[str, Any]:
     if publication.tried_at is not None and now - publication.tried_at < settles:
         return {"state": _State.UNKNOWN, "next_at": publication.tried_at + settles}
     if _is_late(publication, now):
-        said = mark("The network didn’t answer when it was sent, and doesn’t have it. It’s too late to send it now.")
+        said = mark("No answer came when it was sent, and we can’t find it there. It’s too late to send it now.")
         return {"state": _State.MISSED, "next_at": None, **_said(said)}
     # The same key and text, so that it's published once even if the first try still arrives.
     return {"state": _State.WAITING, "next_at": None}

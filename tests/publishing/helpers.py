@@ -10,6 +10,7 @@ from models_app.bots.rows import TrainedModel
 from publishing.models import Proposal, Publication
 from publishing.queue import services
 from publishing.sending import sender
+from tests.fakes.posting_servers import Fault, PostingServer
 
 TEXTS = (
     "the kettle sings when nobody asks it to",
@@ -42,6 +43,21 @@ def due(model: TrainedModel, text: str = TEXTS[0]) -> Publication:
     proposal = approve(model, text)
     make_due(proposal)
     return Publication.objects.get(proposal=proposal)
+
+
+def unanswered(
+    server: PostingServer, model: TrainedModel, *, minutes: float, fault: Fault = "lost answer"
+) -> Publication:
+    """Return a publication that was due and sent so many minutes ago, and of which nobody knows what came of it."""
+    server.faults = [fault]
+    row = due(model)
+    assert sender.send_next()
+    make_due(row.proposal, minutes=minutes)
+    Publication.objects.update(tried_at=timezone.now() - timedelta(minutes=minutes))
+    again()
+    row.refresh_from_db()
+    assert row.state == "unknown" and row.error
+    return row
 
 
 def again() -> None:

@@ -20,7 +20,7 @@ from publishing.rules import credentials
 from publishing.sending import sender
 from tests.at_once import at_once
 from tests.fakes.posting_servers import PASSWORD, TOKEN, BlueskyPds, Fault, Mastodon, PostingServer
-from tests.publishing.helpers import TEXTS, again, approve, due, make_due, send_all
+from tests.publishing.helpers import TEXTS, again, approve, due, make_due, send_all, unanswered
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -91,12 +91,8 @@ def test_however_often_it_fails_a_post_is_looked_for_in_time(
 def test_after_its_hour_a_post_that_mastodon_has_is_found_among_its_posts(
     model: TrainedModel, queue: Queue, fediverse: Account, mastodon: Mastodon
 ) -> None:
-    mastodon.faults = ["lost answer"]
-    row = due(model)
-    sender.send_next()
+    row = unanswered(mastodon, model, minutes=200)
     mastodon.forget_keys()
-    make_due(row.proposal, minutes=200)
-    again()
     send_all()
     row.refresh_from_db()
     assert row.state == "posted" and len(mastodon.posts) == 1
@@ -105,15 +101,10 @@ def test_after_its_hour_a_post_that_mastodon_has_is_found_among_its_posts(
 def test_a_post_that_never_arrived_is_missed_after_an_hour_not_sent_late(
     model: TrainedModel, queue: Queue, fediverse: Account, mastodon: Mastodon
 ) -> None:
-    mastodon.faults = ["cut"]
-    row = due(model)
-    sender.send_next()
-    make_due(row.proposal, minutes=200)
-    Publication.objects.update(tried_at=timezone.now() - timedelta(minutes=190))
-    again()
+    row = unanswered(mastodon, model, minutes=200, fault="cut")
     send_all()
     row.refresh_from_db()
-    assert (row.state, mastodon.posts) == ("missed", []) and "doesn’t have it" in row.error
+    assert (row.state, mastodon.posts) == ("missed", []) and "can’t find it" in row.error
 
 
 def test_a_pause_is_kept_and_then_it_is_sent(

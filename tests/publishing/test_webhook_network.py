@@ -10,12 +10,14 @@ from django.test import Client
 
 from botfactory.accounts import tokens
 from botfactory.accounts.models import User
+from models_app.bots import registry
 from models_app.bots.rows import TrainedModel
-from publishing.models import Account, Publication, Queue
+from publishing.models import Account, FormerAccount, Publication, Queue
 from publishing.queue import connecting, services
 from publishing.rules.errors import BadValue
+from publishing.sending import remains
 from tests.fakes.posting_servers import Fault, PostReceiver
-from tests.publishing.helpers import TEXTS, again, due, make_due, send_all
+from tests.publishing.helpers import TEXTS, again, due, send_all, unanswered
 from tests.webhooks.receiver import content, is_signed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,17 +55,10 @@ def test_a_post_arrives_signed_with_its_label_its_id_and_who_wrote_it(
 
 
 @pytest.mark.parametrize("fault", ["lost answer", "accepted 502", "502", "cut"])
-@pytest.mark.parametrize("minutes", [1, 200])
-def test_without_an_answer_the_same_message_is_sent_again_however_late(
-    fault: Fault, minutes: int, model: TrainedModel, queue: Queue, hook: Account, receiver: PostReceiver
+def test_without_an_answer_the_same_message_is_sent_again_in_time(
+    fault: Fault, model: TrainedModel, queue: Queue, hook: Account, receiver: PostReceiver
 ) -> None:
-    receiver.faults = [fault]
-    row = due(model)
-    send_all()
-    row.refresh_from_db()
-    assert row.state == "unknown" and row.error
-    make_due(row.proposal, minutes=minutes)
-    again()
+    row = unanswered(receiver, model, minutes=3, fault=fault)
     send_all()
     row.refresh_from_db()
     assert (row.state, row.error) == ("posted", "")
@@ -98,6 +93,49 @@ def test_each_refusal_has_its_sentence_and_publishes_nothing(
     hook.refresh_from_db()
     assert (row.state, hook.state, receiver.posts) == (state, account_state, [])
     assert words in row.error
+
+
+def test_nothing_is_sent_again_after_an_hour_but_the_person_may_have_it_sent(
+    model: TrainedModel, queue: Queue, hook: Account, receiver: PostReceiver
+) -> None:
+    row = unanswered(receiver, model, minutes=200)
+    send_all()
+    row.refresh_from_db()
+    assert row.state == "missed" and "can’t find it" in row.error and len(receiver.requests) == 1
+    services.send_again(row)
+    send_all()
+    row.refresh_from_db()
+    assert row.state == "posted" and len(receiver.posts) == 1
+
+
+def test_a_stopped_bot_sends_nothing_to_find_out_whether_its_post_arrived(
+    model: TrainedModel, queue: Queue, hook: Account, receiver: PostReceiver
+) -> None:
+    unanswered(receiver, model, minutes=3, fault="cut")
+    services.stop(model)
+    send_all()
+    again()
+    send_all()
+    assert receiver.posts == [] and len(receiver.requests) == 1
+
+
+@pytest.mark.parametrize("fault", ["lost answer", "cut"])
+@pytest.mark.parametrize(("minutes", "looks", "state"), [(3, 0, "unknown"), (3, 1, "waiting"), (200, 1, "missed")])
+def test_a_deleted_bot_recalls_what_may_have_arrived(
+    minutes: int, looks: int, state: str, fault: Fault,
+    model: TrainedModel, queue: Queue, hook: Account, receiver: PostReceiver,
+) -> None:  # fmt: skip
+    row = unanswered(receiver, model, minutes=minutes, fault=fault)
+    services.stop(model)
+    for _ in range(looks):
+        send_all()
+    row.refresh_from_db()
+    assert row.state == state
+    registry.delete(model)
+    while remains.clean_next():
+        pass
+    assert (receiver.posts, receiver.recalled) == ([], [f"{row.key}.recall"])
+    assert not FormerAccount.objects.exists()
 
 
 def test_a_refusal_after_an_unknown_outcome_fails_with_its_reason(

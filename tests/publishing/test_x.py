@@ -265,4 +265,4 @@ def test_what_is_too_late_to_be_sent_again_is_missed_after_a_look(
     settle()
     send_all()
     row.refresh_from_db()
-    assert (row.state, x_server.posts) == ("missed", []) and "doesn’t have it" in row.error
+    assert (row.state, x_server.posts) == ("missed", []) and "can’t find it" in row.error

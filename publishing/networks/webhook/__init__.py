@@ -1,7 +1,6 @@
 """A webhook of the person's own: each post is sent there as a signed message, and what happens then is their code's.
 
-An answer may get lost, so a message can arrive twice, with the same id. Asking whether a post is there is sending its
-message again.
+An answer may get lost, so a message can arrive twice, with the same id. A receiver can't be asked whether it has one.
 """
 
 from __future__ import annotations
@@ -90,11 +89,12 @@ class WebhookPoster(Poster):
         return Published(post.key, "")
 
     def find(self, post: Outgoing) -> Published | None:
-        """Send the message again, with the same id: only the receiver's answer says that it has the post."""
-        try:
-            return self.publish(post)
-        except NotAccepted:
-            return None
+        """Return None: nobody can be asked, so what is still to be sent is sent again, with the same id."""
+        return None
+
+    def withdraw(self, post: Outgoing) -> None:
+        """Recall it by its id. A receiver that doesn't have it says 404."""
+        self.delete(post.key)
 
     def delete(self, remote_id: str) -> None:
         self._send(f"{remote_id}.recall", "post.recall", datetime.now(UTC), {"id": remote_id}, also=_MISSING)
