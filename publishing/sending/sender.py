@@ -159,7 +159,7 @@ def attempt(publication: Publication) -> Publication:
         logger.exception("publication %s: an attempt broke off", publication.pk)
         changed = _unclear(publication, mark("Something went wrong on our side. We’re asking the network."))
     with transaction.atomic():
-        if changed and _mine(publication).update(sender="", **changed):
+        if changed and _writable(publication, changed).update(sender="", **changed):
             publication.refresh_from_db()
             if "state" in changed:
                 notices.note(publication)
@@ -171,6 +171,17 @@ def attempt(publication: Publication) -> Publication:
 def _mine(publication: Publication) -> QuerySet[Publication]:
     """Return the row, unless another sender has taken over."""
     return Publication.objects.filter(pk=publication.pk, attempts=publication.attempts, state=publication.state)
+
+
+def _writable(publication: Publication, changed: Mapping[str, Any]) -> QuerySet[Publication]:
+    """Return the row, unless another sender has taken over and knows more.
+
+    One that has given up doesn't: this one slept while it sent the post, so it's there, or may be.
+    """
+    mine = Q(attempts=publication.attempts, state=publication.state)
+    if publication.state == _State.SENDING and changed.get("state") in (_State.POSTED, _State.UNKNOWN):
+        mine |= Q(state__in=(_State.WAITING, _State.FAILED, _State.MISSED))
+    return Publication.objects.filter(mine, pk=publication.pk)
 
 
 def _renewed(publication: Publication) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import json
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -25,7 +26,7 @@ PASSWORD, TOKEN = "aaaa-bbbb-cccc-dddd", "a-token"
 DID = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"
 
 
-class PostingServer(FakeServer):
+class PostingServer(FakeServer, ABC):
     """Takes the next fault for each request that publishes."""
 
     def __init__(self, port: int = 0) -> None:
@@ -54,10 +55,20 @@ class PostingServer(FakeServer):
             return Answer(502, "Bad gateway")
         return self.answered(self._bodies.method, path, query, headers, self._bodies.sent)
 
+    @abstractmethod
     def answered(
         self, method: str, path: str, query: dict[str, str], headers: Mapping[str, str], sent: dict[str, Any]
     ) -> Answer:
-        raise NotImplementedError
+        """Answer a request, with what was sent as an object."""
+
+    @property
+    @abstractmethod
+    def posts(self) -> list[str]:
+        """What everybody would see."""
+
+    @abstractmethod
+    def forget_posts(self) -> None:
+        """Begin with an empty account, whose next posts have other ids."""
 
     def publishing(self, accept: Any) -> Answer:
         """Answer a request that publishes. `accept` publishes and returns the answer."""
@@ -118,6 +129,9 @@ class BlueskyPds(PostingServer):
     @property
     def posts(self) -> list[str]:
         return [record["text"] for (name, _), record in self.records.items() if name == "app.bsky.feed.post"]
+
+    def forget_posts(self) -> None:
+        self.records.clear()
 
     def expire(self) -> None:
         """Let the access token expire."""
@@ -182,6 +196,9 @@ class Mastodon(PostingServer):
     def posts(self) -> list[str]:
         return [status["text"] for status in self.statuses.values()]
 
+    def forget_posts(self) -> None:
+        self.statuses.clear()
+
     def forget_keys(self) -> None:
         """Forget the keys, as servers do after an hour."""
         self.answers.clear()
@@ -216,7 +233,7 @@ class Mastodon(PostingServer):
     def _post(self, sent: dict[str, Any], key: str) -> Answer:
         with self._lock:
             if key not in self.answers or self.clock() - self.answers[key][1] > timedelta(hours=1):
-                number = str(len(self.statuses) + 100)
+                number = str(len(self.visibilities) + 100)
                 paragraphs = "<br>".join(html.escape(line) for line in sent["status"].split("\n"))
                 self.visibilities.append(sent["visibility"])
                 self.answers[key] = number, self.clock()
@@ -244,6 +261,9 @@ class PostReceiver(PostingServer):
     @property
     def posts(self) -> list[str]:
         return [data["text"] for data in self.kept.values()]
+
+    def forget_posts(self) -> None:
+        self.kept.clear()
 
     def answered(
         self, method: str, path: str, query: dict[str, str], headers: Mapping[str, str], sent: dict[str, Any]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import re
 import time
 from collections.abc import Mapping
@@ -26,10 +27,14 @@ class XServer(PostingServer):
         self.session = 0
         self.consents = Consents("access-0", invalid=("invalid_request", "Value passed for the token was invalid."))
         self.takes_mark = True
+        self._numbers = itertools.count(1_000_000)
 
     @property
     def posts(self) -> list[str]:
         return [tweet["sent"]["text"] for tweet in self.tweets.values()]
+
+    def forget_posts(self) -> None:
+        self.tweets.clear()
 
     def connect_app(self, callback: str) -> None:
         """Do what the operator does in X's developer console."""
@@ -77,7 +82,7 @@ class XServer(PostingServer):
 
     def _post(self, sent: dict[str, Any]) -> Answer:
         with self._lock:
-            number = str(1_000_000 + len(self.tweets))
+            number = str(next(self._numbers))
             self.tweets[number] = {"sent": sent, "at": self.clock()}
         return Answer(201, {"data": {"id": number, "text": sent["text"]}})
 

@@ -174,7 +174,7 @@ def test_an_answer_that_does_not_say_so_is_no_success(
     again()
     send_all()
     row.refresh_from_db()
-    assert row.state == "posted" and len(server.posts) == 1  # type: ignore[attr-defined]
+    assert row.state == "posted" and len(server.posts) == 1
 
 
 def test_connecting_again_keeps_what_renews_the_session(

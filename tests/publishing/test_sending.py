@@ -65,7 +65,7 @@ def test_without_an_answer_the_network_is_asked_and_the_post_appears_once(
     send_all()
     row.refresh_from_db()
     assert (row.state, row.error) == ("posted", "") and row.address
-    assert len(server.posts) == 1  # type: ignore[attr-defined]
+    assert len(server.posts) == 1
 
 
 def test_however_often_it_fails_a_post_is_looked_for_in_time(

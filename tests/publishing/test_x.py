@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +9,6 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from botfactory.accounts.models import User
 from models_app.bots.rows import TrainedModel
 from publishing.models import Account, Publication, Queue
 from publishing.networks.x import PRICE
@@ -20,37 +18,10 @@ from publishing.rules import credentials
 from publishing.sending import sender
 from tests.fakes.posting_servers import Fault
 from tests.fakes.server import Answer
-from tests.fakes.x_posting_server import CLIENT_ID, CLIENT_SECRET, WITHOUT_CREDITS, XServer, limited
+from tests.fakes.x_posting_server import WITHOUT_CREDITS, XServer, limited
 from tests.publishing.helpers import TEXTS, again, due, make_due, propose, send_all
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-CALLBACK = "http://testserver/accounts-of-bots/callback/x"
-
-
-@pytest.fixture
-def x_server(settings: Any) -> Iterator[XServer]:
-    with XServer() as server:
-        settings.PRIVATE_SERVERS = [*settings.PRIVATE_SERVERS, server.url]
-        settings.X_API_URL, settings.X_CLIENT_ID, settings.X_CLIENT_SECRET = server.url, CLIENT_ID, CLIENT_SECRET
-        server.connect_app(CALLBACK)
-        yield server
-
-
-@pytest.fixture
-def owner(alice: User) -> Client:
-    client = Client()
-    client.force_login(alice)
-    return client
-
-
-@pytest.fixture
-def x_account(owner: Client, model: TrainedModel, x_server: XServer) -> Account:
-    """The bot's account on X, connected as a person does it."""
-    asked = owner.post(f"/models/{model.pk}/publish/connect/x", {"is_marked": "on"})
-    back = x_server.consents.allow(asked["Refresh"].removeprefix("0; url="))
-    assert owner.get(back)["Location"].endswith("#where")
-    return Account.objects.get(network="x")
 
 
 def settle() -> None:
