@@ -46,7 +46,7 @@ urlpatterns = [
     path("shared/<str:link>/", gallery.shared_page, name="shared_by_link"),
     path("shared/<str:link>/generate", gallery.generate, name="shared_by_link_generate"),
     path("v1/models", openai.list_models, name="openai_models"),
-    path("v1/models/<str:name>", openai.get_model, name="openai_model"),
+    path("v1/models/<path:name>", openai.get_model, name="openai_model"),
     path("v1/completions", openai.complete, name="openai_completions"),
     path("v1/<path:rest>", openai.not_there),
     *in_browser.urlpatterns,

@@ -18,7 +18,7 @@ from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from ninja.errors import ValidationError
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic import ValidationError as Invalid
 
 from botfactory.accounts.models import User
@@ -40,7 +40,6 @@ LONGEST: Final = 4_000
 _USUAL: Final = 280
 #: Fields that clients send although they change nothing, with the values that change nothing.
 _NEUTRAL: Final[dict[str, tuple[Any, ...]]] = {
-    "best_of": (1,),
     "frequency_penalty": (0,),
     "presence_penalty": (0,),
     "logit_bias": ({},),
@@ -49,25 +48,28 @@ _NEUTRAL: Final[dict[str, tuple[Any, ...]]] = {
 }
 _TYPES: Final = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
+#: One text, or a list of them.
+_SomeTexts = BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
 Stop = Annotated[Text, Field(min_length=1, max_length=100)]
 View = Callable[..., HttpResponseBase]
 
 
 class StreamOptions(Input):
     include_usage: bool = Field(False, strict=True)
+    include_obfuscation: Literal[False] = False
 
 
 class CompletionIn(Input):
     """The parameters that mean here what they mean at OpenAI."""
 
-    model: Text
-    prompt: Text | Annotated[list[Text], Field(min_length=1, max_length=1)] = ""
+    model: Text = Field(min_length=1)
+    prompt: Annotated[list[Text], Field(min_length=1, max_length=1), _SomeTexts] = [""]
     n: int = Field(1, ge=1, le=100, strict=True)
     max_tokens: int | None = Field(None, ge=1, le=LONGEST // CHARACTERS, strict=True)
     temperature: float | None = Field(None, ge=0, le=2, strict=True)
     top_p: float | None = Field(None, gt=0, le=1, strict=True)
-    seed: int | None = Field(None, ge=0, le=2**32 - 1, strict=True)
-    stop: Stop | Annotated[list[Stop], Field(max_length=4)] = []
+    seed: int | None = Field(None, strict=True)
+    stop: Annotated[list[Stop], Field(max_length=4), _SomeTexts] = []
     echo: bool = Field(False, strict=True)
     stream: bool = Field(False, strict=True)
     stream_options: StreamOptions | None = None
@@ -75,11 +77,12 @@ class CompletionIn(Input):
 
     @property
     def beginning(self) -> str:
-        return self.prompt if isinstance(self.prompt, str) else self.prompt[0]
+        return self.prompt[0]
 
     @property
-    def stops(self) -> list[str]:
-        return [self.stop] if isinstance(self.stop, str) else self.stop
+    def copies(self) -> int:
+        """Return how many choices each post makes: nothing is drawn at temperature 0, so one is all there is."""
+        return self.n if self.temperature == 0 else 1
 
     def sampling(self) -> SamplingConfig:
         beginning = self.beginning
@@ -88,19 +91,20 @@ class CompletionIn(Input):
             raise bad_value("prompt", message)
         longest = _USUAL if self.max_tokens is None else len(beginning) + CHARACTERS * self.max_tokens
         return SamplingConfig(
-            count=self.n,
+            count=self.n // self.copies,
             prompt=beginning,
             max_characters=min(LONGEST, longest),
             temperature=self.temperature,
             top_p=self.top_p,
-            seed=self.seed,
+            # Theirs have 64 bits and a sign.
+            seed=None if self.seed is None else self.seed % 2**32,
         )
 
     def text_of(self, post: str) -> str:
         """Return what the bot wrote after the prompt, up to the first of the stops."""
         begun = next((each for each in _begun(self.beginning) if post.startswith(each)), "")
         text = post[len(begun) :]
-        end = min((at for each in self.stops if (at := text.find(each)) >= 0), default=len(text))
+        end = min((at for each in self.stop if (at := text.find(each)) >= 0), default=len(text))
         return (begun if self.echo else "") + text[:end]
 
 
@@ -200,7 +204,7 @@ def complete(request: HttpRequest, user: User) -> HttpResponseBase:
         if body.stream:
             return _stream(request, model, user, body, generations.settled(sampling, model))
         written = asking.generate(model=model, owner=user, sampling=sampling, proceed=require_client(request))
-    choices = [_choice(number, body.text_of(post)) for number, post in enumerate(written.posts)]
+    choices = [choice for number, post in enumerate(written.posts) for choice in _choices(body, number, post)]
     return JsonResponse({**_told(model, written.pk), "choices": choices, "usage": _usage(body, written)})
 
 
@@ -218,6 +222,8 @@ def _body(request: HttpRequest) -> CompletionIn:
         raise ApiError(400, "bad_request", _("Send a JSON object as the body of this request.")) from None
     if isinstance(sent, dict):
         neutral = [name for name, values in _NEUTRAL.items() if sent.get(name) in values]
+        # As many drafts as choices: there is nothing to choose from.
+        neutral += ["best_of"] if sent.get("best_of", 1) in (1, sent.get("n", 1)) else []
         sent = {name: value for name, value in sent.items() if value is not None and name not in neutral}
         unknown = next((name for name in sent if name not in CompletionIn.model_fields), None)
         if unknown is not None:
@@ -227,7 +233,7 @@ def _body(request: HttpRequest) -> CompletionIn:
         return CompletionIn.model_validate(sent)
     except Invalid as error:
         found: list[Any] = error.errors(include_url=False)
-        raise ValidationError([{**each, "loc": ("body", "body", *each["loc"][:1])} for each in found]) from None
+        raise ValidationError([{**each, "loc": ("body", "body", *each["loc"])} for each in found]) from None
 
 
 def _told(model: TrainedModel, number: uuid.UUID | None) -> dict[str, Any]:
@@ -243,14 +249,15 @@ def _told(model: TrainedModel, number: uuid.UUID | None) -> dict[str, Any]:
     }
 
 
-def _choice(number: int, text: str, reason: Literal["stop"] = "stop") -> dict[str, Any]:
+def _choices(body: CompletionIn, number: int, post: str) -> list[dict[str, Any]]:
     # A bot ends its posts; one that would be longer is drawn again. So nothing is ever cut.
-    return {"index": number, "text": text, "logprobs": None, "finish_reason": reason}
+    choice = {"text": body.text_of(post), "logprobs": None, "finish_reason": "stop"}
+    return [{"index": number + copy, **choice} for copy in range(body.copies)]
 
 
 def _usage(body: CompletionIn, written: Generation) -> dict[str, int]:
     asked = tokens_of(body.beginning)
-    completed = sum(tokens_of(body.text_of(post)) for post in written.posts)
+    completed = body.copies * sum(tokens_of(body.text_of(post)) for post in written.posts)
     return {"prompt_tokens": asked, "completion_tokens": completed, "total_tokens": asked + completed}
 
 
@@ -273,7 +280,7 @@ def _stream(
         return f"data: {_line({**told, 'choices': [], 'usage': _usage(body, generation)})}\n\n"
 
     words = live.Words(
-        post=lambda posted: _line({**told, "choices": [_choice(posted.place, body.text_of(posted.post))]}),
+        post=lambda posted: _line({**told, "choices": _choices(body, posted.place, posted.post)}),
         generation=last,
         error=lambda error: shaped(answer_to(request, error)).content.decode(),
     )

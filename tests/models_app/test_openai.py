@@ -62,6 +62,29 @@ def test_a_program_finds_its_bots_and_lets_them_write(port: int, alice: User, mo
     assert echoed.choices[0].text == f"I love{texts[0].partition(texts[0][1:4])[0]}"
 
 
+def test_what_programs_send_although_it_changes_nothing_changes_nothing(
+    port: int, alice: User, model: TrainedModel
+) -> None:
+    TrainedModel.objects.filter(pk=model.pk).update(name="me/bot")
+    program = client(port, alice)
+    assert program.models.retrieve("me/bot").id == str(model.pk)
+    plain = program.completions.create(model="me/bot", **ASKED | {"seed": 2**32 - 3})
+    more: dict[str, Any] = {"best_of": 2, "seed": -3, "stop": [], "suffix": "", "logprobs": 0}
+    again = program.completions.create(model="me/bot", **ASKED | more)
+    assert [each.text for each in again.choices] == [each.text for each in plain.choices]
+    options: Any = {"include_obfuscation": False}
+    pieces = program.completions.create(model="me/bot", stream=True, stream_options=options, **ASKED | more)
+    assert sorted(each.text for piece in pieces for each in piece.choices) == sorted(c.text for c in plain.choices)
+
+
+def test_without_temperature_all_choices_are_the_same_post(port: int, alice: User, model: TrainedModel) -> None:
+    program, asked = client(port, alice), ASKED | {"temperature": 0, "max_tokens": 900, "n": 3}
+    whole = program.completions.create(model=model.name, **asked)
+    assert [each.index for each in whole.choices] == [0, 1, 2] and len({each.text for each in whole.choices}) == 1
+    pieces = program.completions.create(model=model.name, stream=True, **asked)
+    assert [choice for piece in pieces for choice in piece.choices] == whole.choices
+
+
 def test_a_stream_has_the_same_posts(port: int, alice: User, model: TrainedModel) -> None:
     program = client(port, alice)
     whole = program.completions.create(model=model.name, **ASKED)
@@ -80,6 +103,13 @@ def test_a_stream_has_the_same_posts(port: int, alice: User, model: TrainedModel
         ({"logit_bias": {"1": 1}}, "logit_bias"),
         ({"frequency_penalty": 1}, "frequency_penalty"),
         ({"best_of": 3}, "best_of"),
+        ({"model": ""}, "model"),
+        ({"stop": list("abcde")}, "stop"),
+        ({"stop": ["a", ""]}, "stop.1"),
+        ({"stop": 5}, "stop"),
+        ({"seed": "x"}, "seed"),
+        ({"stream_options": {"include_obfuscation": True}}, "stream_options.include_obfuscation"),
+        ({"stream_options": {"include_everything": True}}, "stream_options.include_everything"),
         ({"prompt": ["a", "b"]}, "prompt"),
         ({"prompt": "x" * 281}, "prompt"),
         ({"n": 0}, "n"),
@@ -95,7 +125,7 @@ def test_what_it_cannot_do_is_refused(
     HouseRules.objects.update_or_create(pk=HouseRules.THE_ROW, defaults={"banned_phrases": "kettle"})
     for stream in (False, True):
         with pytest.raises(openai.BadRequestError) as refused:
-            client(port, alice).completions.create(model=model.name, stream=stream, **{**ASKED, **wrong})
+            client(port, alice).completions.create(**{"model": model.name, **ASKED, **wrong}, stream=stream)
         body: Any = refused.value.body
         assert (body["param"], body["type"]) == (param, "invalid_request_error") and len(body["message"]) > 10
     assert not Generation.objects.exists()
