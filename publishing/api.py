@@ -344,7 +344,7 @@ def _told_account(request: HttpRequest, account: Account, *, secret: str | None 
 
 def _told(proposal: Proposal) -> ProposalOut:
     wall = proposal.wall_time
-    rows = list(proposal.publications.select_related("account").order_by("created_at", "pk"))
+    rows = list(proposal.publications.all())[::-1]
     is_open = proposal.state == Proposal.State.PROPOSED
     accounts = services.accounts_of(proposal.queue) if is_open else [row.account for row in rows]
     return ProposalOut(
@@ -454,7 +454,7 @@ def recall_queue(request: HttpRequest, model_id: uuid.UUID) -> RecalledOut:
 @proposals.get("", response=Page[ProposalOut], summary="List proposals")
 def list_proposals(request: HttpRequest, query: Query[ProposalFilters]) -> PageDict:
     """List what your bots proposed, newest first."""
-    own = services.proposals_for_user(person(request))
+    own = services.proposals_for_user(person(request)).prefetch_related("publications__account", "queue__accounts")
     found = own if query.model is None else own.filter(queue__model=query.model)
     found = found if query.state is None else found.filter(state=query.state)
     return page_of(found, query, lambda rows: map(_told, rows), among=own)

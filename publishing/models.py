@@ -325,6 +325,7 @@ class FormerAccount(models.Model):
     next_at = models.DateTimeField(null=True, blank=True, verbose_name=_("next try"))
     error = models.TextField(blank=True, verbose_name=_("error"))
     error_words = models.JSONField(default=dict, blank=True, editable=False, verbose_name=_("translation of the error"))
+    mail_due_at = models.DateTimeField(null=True, blank=True, editable=False, verbose_name=_("mail due at"))
     created_at = models.DateTimeField(default=timezone.now, editable=False, verbose_name=_("created at"))
 
     class Meta:

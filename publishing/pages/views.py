@@ -32,10 +32,11 @@ from models_app.bots.errors import ModelError
 from models_app.bots.rows import TrainedModel
 from models_app.ml.config import LONGEST_TOPIC
 from models_app.ml.errors import LearningError
+from models_app.ml.evaluation.taste import Taste
 from models_app.writing import generations, live
 from models_app.writing.admission import NotNow
 from models_app.writing.rows import Generation
-from publishing.models import Account, Proposal, Publication
+from publishing.models import Account, Proposal, Publication, Queue
 from publishing.networks.registry import network_of
 from publishing.pages import showing
 from publishing.pages.forms import ApproveForm, ConnectForm, MoveForm, SettingsForm
@@ -73,6 +74,7 @@ def _page(
 ) -> HttpResponse:
     """Return the page. `refused`: a proposal whose decision wasn't possible, and `why`; `typed`: the text for it."""
     queue = services.queue_of(model)
+    liked = taste.taste_of(queue)
     found = ListForm(request.GET)
     listing = Listing(showing.posted(queue), found)
     places = showing.places_of(queue)
@@ -90,7 +92,7 @@ def _page(
         if feed is not None and feed.link
         else {},
         "proposals": showing.proposed(queue, places),
-        "learned": taste.sentence(taste.taste_of(queue)),
+        "learned": taste.sentence(liked),
         "rejected": showing.rejected(queue),
         "reasons": Proposal.Reason.choices,
         "waiting": (waiting := showing.waiting(queue)),
@@ -99,7 +101,7 @@ def _page(
         "troubled": showing.troubled(queue),
         "listing": listing,
         "longest": showing.longest(queue),
-        "written": _count_of(model),
+        "written": _count_of(queue, liked),
         "form": form or SettingsForm(instance=queue),
         "refused": refused,
         "why": translated(why) if why is not None else "",
@@ -109,10 +111,10 @@ def _page(
     return render(request, "publishing/queue.html", context, status=status)
 
 
-def _count_of(model: TrainedModel) -> int:
+def _count_of(queue: Queue, liked: Taste | None) -> int:
     """Return how many posts the bot writes when it's asked for proposals."""
     try:
-        return services.sampling_of(model, count=services.AT_ONCE).count
+        return services.written_for(queue, services.AT_ONCE, liked)
     except PublishingError:
         return 0
 

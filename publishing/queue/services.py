@@ -20,6 +20,7 @@ from botfactory.accounts.models import User
 from botfactory.words.translation import grouped
 from models_app.bots.rows import TrainedModel
 from models_app.ml.config import LONGEST_TOPIC, SamplingConfig
+from models_app.ml.evaluation.taste import Taste
 from models_app.sharing import access
 from models_app.sharing.rights import presentable
 from models_app.writing import asking, generations
@@ -90,7 +91,7 @@ def accounts_of(queue: Queue) -> list[Account]:
     """Return where the queue's posts go, connected or in trouble."""
     if queue.is_new:
         return []
-    return list(queue.accounts.exclude(state=Account.State.REMOVED))
+    return [account for account in queue.accounts.all() if account.state != Account.State.REMOVED]
 
 
 @contextmanager
@@ -201,17 +202,25 @@ def propose(
 
 
 def sampling_of(model: TrainedModel, *, count: int, about: str = "", prompt: str = "") -> SamplingConfig:
-    """Return what to write for so many proposals, or for as many as there is room for. Raises NoRoom."""
+    """Return what the bot is asked to write for so many proposals, or for as many as there is room for.
+
+    about: the topic of the posts, prompt: their beginning; both may be "". Raises NoRoom.
+    """
     queue = queue_of(model)
-    amounts = taste.amounts(model, taste.taste_of(queue))
+    found = taste.taste_of(queue)
     return SamplingConfig(
-        count=min(100, ceil(_room(queue, count) * amounts.written)),
+        count=written_for(queue, count, found),
         max_characters=min(room_of(queue), 1_000),
         link_guard=not queue.with_links,
-        best_of=amounts.best_of,
+        best_of=taste.amounts(model, found).best_of,
         about=about,
         prompt=prompt,
     )
+
+
+def written_for(queue: Queue, count: int, found: Taste | None) -> int:
+    """Return how many posts the bot writes for so many proposals; found: what its owner likes. Raises NoRoom."""
+    return min(100, ceil(_room(queue, count) * taste.amounts(queue.model, found).written))
 
 
 def accept(model: TrainedModel, generation: Generation, *, count: int) -> list[Proposal]:

@@ -27,7 +27,7 @@ CLEAN: Final = "publishing.tasks.clean"
 #: Posts that are deleted in one go, and how long that may take.
 _MOST, _LEASE = 20, timedelta(minutes=15)
 #: After this time, nothing more is tried.
-_GIVEN_UP_AFTER: Final = timedelta(days=7)
+GIVEN_UP_AFTER: Final = timedelta(days=7)
 _PAUSES: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 10, 60, 360))
 
 _State = Publication.State
@@ -113,7 +113,7 @@ def _cleaned(row: FormerAccount) -> dict[str, Any]:
     except LoggedOut as error:
         return _given_up(error.said)
     except NetworkError as error:
-        if now - row.created_at > _GIVEN_UP_AFTER:
+        if now - row.created_at > GIVEN_UP_AFTER:
             return _given_up(error.said)
         pause = _PAUSES[min(row.attempts - 1, len(_PAUSES) - 1)]
         at = error.at if isinstance(error, Later) else now + pause
@@ -122,8 +122,9 @@ def _cleaned(row: FormerAccount) -> dict[str, Any]:
 
 
 def _given_up(said: str) -> dict[str, Any]:
-    # The administration shows which posts are left.
-    return {"next_at": None, "credentials": "", "error": str(said), "error_words": stored(said)}
+    # The administration and a mail say which posts are left.
+    fresh = {"next_at": None, "credentials": "", "mail_due_at": timezone.now()}
+    return {**fresh, "error": str(said), "error_words": stored(said)}
 
 
 def _delete(poster: Poster, post: dict[str, Any]) -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from botfactory.accounts.models import User
 from models_app.bots.rows import Tier, TrainedModel
 from models_app.ml.config import SamplingConfig
 from models_app.writing import asking
@@ -33,6 +37,21 @@ def test_a_bot_proposes_what_is_new_and_allowed(model: TrainedModel) -> None:
     for proposal in made:
         judging.require_allowed(model, proposal.text)
         assert proposal.generation is not None and proposal.generation.posts[proposal.number] == proposal.text
+
+
+def test_a_list_of_proposals_takes_as_many_queries_however_long_it_is(
+    alice: User, client: Client, model: TrainedModel, queue: Queue, feed: Account
+) -> None:
+    client.force_login(alice)
+    counts: list[int] = []
+    for texts in (TEXTS[:2], TEXTS[2:]):
+        for text in texts:
+            propose(model, text)
+            services.approve(propose(model, text), is_sure=True)
+        with CaptureQueriesContext(connection) as queries:
+            assert len(client.get("/api/v1/proposals").json()["data"]) == (4, 12)[len(counts)]
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
 
 
 def test_rejected_posts_and_their_near_copies_are_not_proposed_again(

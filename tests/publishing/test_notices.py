@@ -7,12 +7,17 @@ from typing import Any
 
 import pytest
 
+from botfactory.accounts import notifications
 from botfactory.accounts.models import HouseRules, User
 from botfactory.webhooks import delivery, services
 from botfactory.webhooks.models import Delivery
+from models_app.bots import registry
 from models_app.bots.rows import TrainedModel
 from publishing.models import Account, Publication, Queue
-from publishing.sending import notices, sender
+from publishing.queue import mails
+from publishing.sending import notices, remains, sender
+from tests import mailbox
+from tests.fakes.posting_servers import BlueskyPds
 from tests.publishing.helpers import TEXTS, due, make_due, send_all
 from tests.webhooks.conftest import receiver as receiver
 from tests.webhooks.helpers import deliver_all
@@ -34,6 +39,28 @@ def _fail(row: Publication) -> None:
 def _miss(row: Publication) -> None:
     make_due(row.proposal, minutes=90)
     send_all()
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_one_mail_says_what_waits_or_what_is_left_of_a_deleted_bot(
+    is_deleted: bool, alice: User, model: TrainedModel, queue: Queue, bluesky: Account, pds: BlueskyPds, settings: Any
+) -> None:
+    mailbox.give_address(alice, settings)
+    notifications.choose(alice, training_succeeded=True, training_failed=True, language="de", site="https://bots.test")
+    row = due(model)
+    if is_deleted:
+        send_all()
+        registry.delete(model)
+    pds.is_logged_out = True
+    remains.clean_next() if is_deleted else send_all()
+    mails.send_due()
+    mails.send_due()
+    ((subject, text),) = mailbox.emptied()
+    assert "Bot, Bluesky" in text
+    if is_deleted:
+        assert f"https://bsky.app/profile/bot.test/post/{row.key}" in text and "gelöschten Bots" in subject
+    else:
+        assert f"https://bots.test/models/{model.pk}/publish/" in text and "warten" in subject
 
 
 @pytest.mark.parametrize(
