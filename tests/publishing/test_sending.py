@@ -17,6 +17,7 @@ from models_app.bots.rows import TrainedModel
 from publishing.models import Account, Proposal, Publication, Queue
 from publishing.queue import connecting, services
 from publishing.rules import credentials
+from publishing.rules.errors import NotNow
 from publishing.sending import sender
 from tests.at_once import at_once
 from tests.fakes.posting_servers import PASSWORD, TOKEN, BlueskyPds, Fault, Mastodon, PostingServer
@@ -246,18 +247,52 @@ def test_what_a_dead_sender_left_is_asked_about_at_once(
 
 
 @pytest.mark.differs
-def test_a_sender_that_was_overtaken_writes_nothing(
+@pytest.mark.parametrize(("first", "second"), [("refused", ""), ("", "refused")])
+def test_a_sender_that_was_overtaken_writes_only_that_the_post_is_there(
+    first: Fault, second: Fault, model: TrainedModel, queue: Queue, bluesky: Account, pds: BlueskyPds,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    row = due(model)
+    renewed = sender._renewed
+
+    def slept(publication: Publication) -> bool:
+        """Sleep after the last look, until another one has taken over."""
+        assert renewed(publication)
+        monkeypatch.setattr(sender, "_renewed", renewed)
+        Publication.objects.update(next_at=timezone.now())
+        pds.faults = [second]
+        send_all()
+        pds.faults = [first]
+        return True
+
+    monkeypatch.setattr(sender, "_renewed", slept)
+    sender.send_next()
+    row.refresh_from_db()
+    assert (row.state, row.error, row.sender, len(pds.posts)) == ("posted", "", "", 1)
+
+
+def test_a_stop_after_the_claim_still_holds_the_post_back(
     model: TrainedModel, queue: Queue, bluesky: Account, pds: BlueskyPds
 ) -> None:
     due(model)
     claimed = sender.claim_next()
     assert claimed is not None
-    Publication.objects.update(next_at=timezone.now())
-    send_all()
-    assert Publication.objects.get().state == "posted"
-    pds.faults = ["refused"]
+    services.stop(model)
     sender.attempt(claimed)
-    assert Publication.objects.get().state == "posted" and len(pds.posts) == 1
+    row = Publication.objects.get()
+    assert (row.state, row.began_at, pds.posts) == ("waiting", None, [])
+
+
+def test_what_may_have_been_sent_once_isnt_forgotten_by_a_later_pause(
+    model: TrainedModel, queue: Queue, fediverse: Account, mastodon: Mastodon
+) -> None:
+    row = unanswered(mastodon, model, minutes=3, fault="cut")
+    mastodon.faults = ["429"]
+    send_all()
+    again = Publication.objects.get()
+    assert (again.state, again.began_at, again.text) == ("waiting", row.began_at, row.text)
+    with pytest.raises(NotNow):
+        services.move(again.proposal, None)
 
 
 @pytest.mark.differs
